@@ -1,0 +1,64 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+)
+
+// Embed starts an etcd server inside this process, with its data in dir, and returns a Store on it. It listens on unix
+// sockets in a private folder only. Two processes cannot share dir.
+func Embed(ctx context.Context, dir string) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	// A socket's path may have about 100 bytes, a data directory's may have more.
+	sockets, err := os.MkdirTemp("", "trellis-etcd-")
+	if err != nil {
+		return nil, err
+	}
+	cfg := embed.NewConfig()
+	cfg.Dir = dir
+	cfg.Name = "trellis"
+	peer := url.URL{Scheme: "unix", Host: "", Path: filepath.Join(sockets, "peer")}
+	client := url.URL{Scheme: "unix", Host: "", Path: filepath.Join(sockets, "client")}
+	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
+	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
+	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
+	cfg.TickMs, cfg.ElectionMs = 10, 50
+	cfg.LogLevel, cfg.LogOutputs = "error", []string{filepath.Join(dir, "etcd.log")}
+	cfg.MaxTxnOps = 10_000
+	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModeRevision, "10000"
+	cfg.QuotaBackendBytes = 8 << 30
+	cfg.UnsafeNoFsync = false
+	server, err := embed.StartEtcd(cfg)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot start etcd in %s: %w", dir, err), os.RemoveAll(sockets))
+	}
+	stop := func() error {
+		server.Close()
+		return os.RemoveAll(sockets)
+	}
+	select {
+	case <-server.Server.ReadyNotify():
+	case err := <-server.Err():
+		return nil, errors.Join(err, stop())
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), stop())
+	case <-time.After(time.Minute):
+		return nil, errors.Join(errors.New("etcd was not ready within a minute"), stop())
+	}
+	cli := v3client.New(server.Server)
+	return newStore(ctx, cli, func() error {
+		// The in-process client answers its own cancellation here; there is no connection to fail.
+		_ = cli.Close()
+		return stop()
+	})
+}
