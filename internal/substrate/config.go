@@ -1,0 +1,130 @@
+// Package substrate says what the network of one host should be: VPCs, subnets,
+// interfaces, peerings and security groups (Config), and the namespaces, links,
+// addresses, routes, rules and nftables tables that realise them (Layout, by Lower).
+// It is pure: plan writes the Config, substrate/linux makes the Layout true and
+// reports on each resource.
+package substrate
+
+import "net/netip"
+
+// Config is everything the network of one host should be.
+type Config struct {
+	// LatticePrefixes are the link-local prefixes VPC Lattice serves on, of either
+	// family: 169.254.171.0/24 and fd00:ec2:80::/64 on AWS.
+	LatticePrefixes []netip.Prefix
+	VPCs            []VPC
+	Peerings        []Peering
+}
+
+// LatticeMode says what the Lattice prefixes are in a VPC.
+type LatticeMode int
+
+const (
+	// LatticeNone drops packets to the prefixes: a client sees a timeout.
+	LatticeNone LatticeMode = iota
+	// LatticeTargets lets the proxy dial targets from the prefixes; clients may not enter.
+	LatticeTargets
+	// LatticeAssociated lets clients in too.
+	LatticeAssociated
+)
+
+// VPC is one address space with its own namespace. Its CIDRs may overlap those
+// of any other VPC it is not peered with.
+type VPC struct {
+	ID      string
+	CIDRs   []netip.Prefix
+	Lattice LatticeMode
+	// LatticeGroups are the security groups of the service-network association;
+	// their ingress rules say which clients may enter. None lets every interface in.
+	LatticeGroups []string
+	// Resolvers are the addresses on which the VPC answers DNS. Security groups do
+	// not apply to them.
+	Resolvers []netip.Addr
+	// InternetGateway is the id of the attached gateway, or empty.
+	InternetGateway string
+	Subnets         []Subnet
+	Interfaces      []Interface
+	SecurityGroups  []SecurityGroup
+}
+
+// Subnet is a range of a VPC together with the route table in force there.
+type Subnet struct {
+	ID     string
+	CIDRs  []netip.Prefix
+	Routes []Route
+}
+
+// Via says how a route goes on.
+type Via int
+
+const (
+	// ViaLocal stays in the VPC.
+	ViaLocal Via = iota
+	// ViaPeering crosses the peering named by the target.
+	ViaPeering
+	// ViaInternet leaves by the VPC's internet gateway.
+	ViaInternet
+	// ViaBlackhole drops, as a route does whose target is gone.
+	ViaBlackhole
+)
+
+// Route is one entry of a route table.
+type Route struct {
+	Destination netip.Prefix
+	Via         Via
+	// Target is the peering id for ViaPeering.
+	Target string
+}
+
+// Interface is an elastic network interface, with a namespace in which its
+// workload runs.
+type Interface struct {
+	ID        string
+	Subnet    string
+	Addresses []netip.Addr
+	// Public is the public IPv4 address mapped to the first IPv4 address, or zero.
+	Public         netip.Addr
+	SecurityGroups []string
+	// Guests says that the interface is shared by namespaces that come and go behind
+	// it, as a function's instances do: it forwards for them under its own address
+	// and accepts no connection from outside.
+	Guests bool
+}
+
+// SecurityGroup is a set of allow rules; what no group of an interface allows is dropped.
+type SecurityGroup struct {
+	ID      string
+	Ingress []Rule
+	Egress  []Rule
+}
+
+// AllProtocols is the protocol number of a rule for any traffic.
+const AllProtocols = -1
+
+// Rule allows traffic of one protocol with the given peers: sources for ingress,
+// destinations for egress. A rule without peers allows nothing.
+type Rule struct {
+	ID string
+	// Protocol is an IP protocol number or AllProtocols.
+	Protocol int
+	// From and To are the port range for TCP and UDP, type and code for ICMP and
+	// ICMPv6 (-1 is any). They mean nothing to other protocols.
+	From, To int
+	CIDRs    []netip.Prefix
+	// Groups stand for the addresses of the interfaces that carry them, in the same
+	// VPC or in one peered with it.
+	Groups []string
+}
+
+// Peering connects two VPCs. What is routed over it is up to their route tables.
+type Peering struct {
+	ID        string
+	Requester string // VPC id
+	Accepter  string // VPC id
+}
+
+// Problem is a resource that cannot be, or is not yet, as wanted.
+type Problem struct {
+	ID  string
+	Err error
+}
