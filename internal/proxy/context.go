@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"net/netip"
 	"strconv"
 
 	"trellis/internal/proxy/http1"
@@ -13,36 +12,22 @@ const ActionInvoke = "vpc-lattice-svcs:Invoke"
 // AuthRequest is what policies may know of a request. It lives in its connection's memory: its strings are valid only
 // while the request is decided.
 type AuthRequest struct {
-	http      *http1.Request
+	req       *Request
 	vpc       *VPC
 	service   *Service
 	principal *Principal
 	port      uint16
-	source    netip.Addr
-
-	path     string
-	resource string
-	params   []param
-	mem      scratch
-	doubtful bool
+	resource  string
+	mem       scratch
+	doubtful  bool
 }
 
-// Reset makes r about another request. It reports false when what policies would read is not certainly what the target
-// will read, in which case the request must be refused.
-func (r *AuthRequest) Reset(req *http1.Request, vpc *VPC, service *Service, port uint16, source netip.Addr) bool {
-	params, mem := r.params[:0], r.mem
+// Reset makes r about another request.
+func (r *AuthRequest) Reset(req *Request, vpc *VPC, service *Service, port uint16, principal *Principal) {
+	mem := r.mem
 	mem.reset()
-	*r = AuthRequest{http: req, vpc: vpc, service: service, port: port, source: source.Unmap(), mem: mem}
-	r.path = req.Path
-	if req.Escaped {
-		r.path = r.mem.unescape(req.Path, false)
-	}
-	var clear bool
-	r.params, clear = r.mem.appendParams(params, req.Query)
-	from := len(r.mem.buf)
-	r.mem.buf = append(append(r.mem.buf, service.ARN...), r.path...)
-	r.resource = r.mem.since(from)
-	return clear && clearPath(req.Path, r.path)
+	mem.buf = append(append(mem.buf, service.ARN...), req.path...)
+	*r = AuthRequest{req: req, vpc: vpc, service: service, principal: principal, port: port, resource: mem.since(0), mem: mem}
 }
 
 // Action returns the action that is decided on.
@@ -80,9 +65,9 @@ func (r *AuthRequest) Values(key string, buf []string) []string {
 
 func (r *AuthRequest) lattice(key string, buf []string) []string {
 	if name, ok := cutFold(key, "RequestQueryString/"); ok {
-		for i := range r.params {
-			if r.params[i].key == name {
-				buf = append(buf, r.params[i].value)
+		for _, p := range r.req.parameters() {
+			if p.key == name {
+				buf = append(buf, p.value)
 			}
 		}
 		return buf
@@ -92,9 +77,9 @@ func (r *AuthRequest) lattice(key string, buf []string) []string {
 	}
 	switch {
 	case http1.EqualFold(key, "RequestMethod"):
-		return append(buf, r.http.Method)
+		return append(buf, r.req.Method)
 	case http1.EqualFold(key, "RequestPath"):
-		return append(buf, r.path)
+		return append(buf, r.req.path)
 	case http1.EqualFold(key, "Port"):
 		from := len(r.mem.buf)
 		r.mem.buf = strconv.AppendUint(r.mem.buf, uint64(r.port), 10)
@@ -114,11 +99,11 @@ func (r *AuthRequest) lattice(key string, buf []string) []string {
 // header appends the value of a header that the target will receive from the client.
 func (r *AuthRequest) header(name string, buf []string) []string {
 	if http1.EqualFold(name, "host") {
-		return append(buf, r.http.Host)
+		return append(buf, r.req.Host)
 	}
 	found := false
-	for i := range r.http.Fields {
-		f := &r.http.Fields[i]
+	for i := range r.req.Fields {
+		f := &r.req.Fields[i]
 		if f.Hop || !http1.EqualFold(f.Name, name) || reserved(f.Name) {
 			continue
 		}
@@ -137,7 +122,7 @@ func (r *AuthRequest) global(key string, buf []string) []string {
 	switch {
 	case http1.EqualFold(key, "SourceIp"):
 		from := len(r.mem.buf)
-		r.mem.buf = r.source.AppendTo(r.mem.buf)
+		r.mem.buf = r.req.Source.AppendTo(r.mem.buf)
 		return append(buf, r.mem.since(from))
 	case http1.EqualFold(key, "PrincipalType"):
 		if p == nil {
