@@ -1,0 +1,232 @@
+// Package lattice owns the VPC Lattice resources: their data, invariants, names and statuses. The VPC Lattice API writes
+// them; whether they are realised is told by the hosts' status, never stored here.
+package lattice
+
+import (
+	"time"
+
+	"trellis/internal/arn"
+	"trellis/internal/tag"
+	"trellis/internal/vpc"
+)
+
+// Auth types of services and service networks.
+const (
+	AuthNone = "NONE"
+	AuthIAM  = "AWS_IAM"
+)
+
+// Meta is what every Lattice resource has.
+type Meta struct {
+	vpc.Owner
+	ID      string    `json:"id"`
+	Name    string    `json:"name,omitempty"`
+	Created time.Time `json:"created"`
+	Updated time.Time `json:"updated"`
+	Tags    tag.Set   `json:"tags,omitempty"`
+	// Deleting is the first phase of deletion: no longer realised, and gone once every host has let go of it.
+	Deleting bool `json:"deleting,omitempty"`
+}
+
+func (m *Meta) arn(resource string) string {
+	return arn.New("vpc-lattice", m.Region, m.Account, resource).String()
+}
+
+// Service is a Lattice service.
+type Service struct {
+	Meta
+	AuthType       string `json:"authType"`
+	CertificateARN string `json:"certificateArn,omitempty"`
+	CustomDomain   string `json:"customDomain,omitempty"`
+	IdleTimeout    int32  `json:"idleTimeout,omitempty"` // seconds
+}
+
+// ARN returns the service's name.
+func (s *Service) ARN() string { return s.arn("service/" + s.ID) }
+
+// Domain is the generated DNS name. Every host resolves it to the same addresses.
+func (s *Service) Domain() string {
+	return s.Name + "-" + s.ID[len("svc-"):] + ".7d67968.vpc-lattice-svcs." + s.Region + ".on.aws"
+}
+
+// Network is a Lattice service network.
+type Network struct {
+	Meta
+	AuthType       string `json:"authType"`
+	SharingEnabled bool   `json:"sharingEnabled"`
+}
+
+// ARN returns the network's name.
+func (n *Network) ARN() string { return n.arn("servicenetwork/" + n.ID) }
+
+// Listener is one protocol and port of a service.
+type Listener struct {
+	Meta
+	Service  string `json:"service"`
+	Protocol string `json:"protocol"` // HTTP, HTTPS, TLS_PASSTHROUGH
+	Port     int32  `json:"port"`
+	Default  Action `json:"default"`
+	// DefaultRule is the id of the rule under which Default is listed.
+	DefaultRule string `json:"defaultRule"`
+}
+
+// ARN returns the listener's name.
+func (l *Listener) ARN() string { return l.arn("service/" + l.Service + "/listener/" + l.ID) }
+
+// Rule sends matching requests of a listener somewhere.
+type Rule struct {
+	Meta
+	Service  string `json:"service"`
+	Listener string `json:"listener"`
+	Priority int32  `json:"priority"`
+	Match    Match  `json:"match"`
+	Action   Action `json:"action"`
+}
+
+// ARN returns the rule's name.
+func (r *Rule) ARN() string {
+	return r.arn("service/" + r.Service + "/listener/" + r.Listener + "/rule/" + r.ID)
+}
+
+// Match holds the conditions of a rule, all of which must hold.
+type Match struct {
+	Method  string        `json:"method,omitempty"`
+	Path    *PathMatch    `json:"path,omitempty"`
+	Headers []HeaderMatch `json:"headers,omitempty"`
+}
+
+// PathMatch compares the path without the query. Exactly one of Exact and Prefix is set.
+type PathMatch struct {
+	Exact         string `json:"exact,omitempty"`
+	Prefix        string `json:"prefix,omitempty"`
+	CaseSensitive bool   `json:"caseSensitive"`
+}
+
+// HeaderMatch compares one header. Exactly one of Exact, Prefix and Contains is set.
+type HeaderMatch struct {
+	Name          string `json:"name"`
+	Exact         string `json:"exact,omitempty"`
+	Prefix        string `json:"prefix,omitempty"`
+	Contains      string `json:"contains,omitempty"`
+	CaseSensitive bool   `json:"caseSensitive"`
+}
+
+// Action is what happens to a request: forwarded, or answered with FixedStatus when that is not 0.
+type Action struct {
+	FixedStatus int32      `json:"fixedStatus,omitempty"`
+	Forward     []Weighted `json:"forward,omitempty"`
+}
+
+// Weighted is a target group's share of the requests.
+type Weighted struct {
+	TargetGroup string `json:"targetGroup"`
+	Weight      int32  `json:"weight"`
+}
+
+// Types of target groups.
+const (
+	TypeInstance = "INSTANCE"
+	TypeIP       = "IP"
+	TypeLambda   = "LAMBDA"
+	TypeALB      = "ALB"
+)
+
+// TargetGroup is a set of targets that serve the same thing.
+type TargetGroup struct {
+	Meta
+	Type            string       `json:"type"`
+	Protocol        string       `json:"protocol,omitempty"`
+	ProtocolVersion string       `json:"protocolVersion,omitempty"`
+	Port            int32        `json:"port,omitempty"`
+	VPC             string       `json:"vpc,omitempty"`
+	IPAddressType   string       `json:"ipAddressType,omitempty"`
+	EventVersion    string       `json:"eventVersion,omitempty"` // V1 or V2, for LAMBDA
+	HealthCheck     *HealthCheck `json:"healthCheck,omitempty"`  // nil where the type has none
+}
+
+// ARN returns the target group's name.
+func (g *TargetGroup) ARN() string { return g.arn("targetgroup/" + g.ID) }
+
+// HealthCheck says how targets are probed.
+type HealthCheck struct {
+	Enabled         bool   `json:"enabled"`
+	Protocol        string `json:"protocol,omitempty"`
+	ProtocolVersion string `json:"protocolVersion,omitempty"`
+	Port            int32  `json:"port,omitempty"` // 0: the target's port
+	Path            string `json:"path,omitempty"`
+	Interval        int32  `json:"interval,omitempty"` // seconds
+	Timeout         int32  `json:"timeout,omitempty"`  // seconds
+	Healthy         int32  `json:"healthy,omitempty"`
+	Unhealthy       int32  `json:"unhealthy,omitempty"`
+	Matcher         string `json:"matcher,omitempty"` // 200, 200,202 or 200-299
+}
+
+// Target is one member of a target group. It is a row of its own: groups hold up to 1,000.
+type Target struct {
+	vpc.Owner
+	TargetGroup string `json:"targetGroup"`
+	// ID is an address, an instance id, or the ARN of a function or load balancer.
+	ID   string `json:"id"`
+	Port int32  `json:"port,omitempty"`
+	// Draining is set when the target was deregistered, until DrainUntil.
+	Draining   bool      `json:"draining,omitempty"`
+	DrainUntil time.Time `json:"drainUntil,omitzero"`
+}
+
+// NetworkService is the association of a service with a service network.
+type NetworkService struct {
+	Meta           // the creator's
+	Network string `json:"network"`
+	Service string `json:"service"`
+	// NetworkOwner and ServiceOwner are accounts; either sees the association under an ARN of its own.
+	NetworkOwner string `json:"networkOwner"`
+	ServiceOwner string `json:"serviceOwner"`
+	CreatedBy    string `json:"createdBy"` // an account
+}
+
+// ARN returns the association's name as the account sees it.
+func (a *NetworkService) ARN(account string) string {
+	return arn.New("vpc-lattice", a.Region, account, "servicenetworkserviceassociation/"+a.ID).String()
+}
+
+// NetworkVPC is the association of a VPC with a service network.
+type NetworkVPC struct {
+	Meta                    // the creator's, who owns the VPC
+	Network        string   `json:"network"`
+	NetworkOwner   string   `json:"networkOwner"`
+	VPC            string   `json:"vpc"`
+	SecurityGroups []string `json:"securityGroups,omitempty"`
+	CreatedBy      string   `json:"createdBy"`
+}
+
+// ARN returns the association's name as the account sees it.
+func (a *NetworkVPC) ARN(account string) string {
+	return arn.New("vpc-lattice", a.Region, account, "servicenetworkvpcassociation/"+a.ID).String()
+}
+
+// AuthPolicy is the policy of a service or a service network.
+type AuthPolicy struct {
+	vpc.Owner
+	Resource string    `json:"resource"` // the id of the service or network
+	Document string    `json:"document"`
+	Created  time.Time `json:"created"`
+	Updated  time.Time `json:"updated"`
+}
+
+// ResourcePolicy is what RAM's shares amount to for one network or service, or what PutResourcePolicy stored.
+type ResourcePolicy struct {
+	vpc.Owner
+	ResourceARN string `json:"resourceArn"`
+	Document    string `json:"document"`
+}
+
+// LogSubscription sends a resource's access logs to a destination.
+type LogSubscription struct {
+	Meta
+	Resource    string `json:"resource"` // id
+	ResourceARN string `json:"resourceArn"`
+	Destination string `json:"destination"` // ARN
+}
+
+// ARN returns the subscription's name.
+func (s *LogSubscription) ARN() string { return s.arn("accesslogsubscription/" + s.ID) }

@@ -1,0 +1,228 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/tidwall/btree"
+
+	"trellis/internal/store"
+)
+
+// Index finds the rows of a table by a value that is part of them. A row may stand under several values.
+type Index[T any] struct {
+	Name   string
+	Values func(*T) []string
+}
+
+// Table describes one kind of row: how it is named, keyed and found. Tables are values without state; rows live in
+// snapshots. A row is never changed once it is stored: put a new one.
+type Table[T any] struct {
+	name    string
+	key     func(*T) string
+	indexes []Index[T]
+	sealed  bool
+	status  bool
+}
+
+// entry is a row with the revisions of its creation and of its last write.
+type entry[T any] struct {
+	row               *T
+	created, modified int64
+}
+
+// rows is a table's content. Its maps are copied in constant time.
+type rows[T any] struct {
+	table *Table[T]
+	byKey btree.Map[string, entry[T]]
+	byVal btree.Map[string, entry[T]]
+}
+
+// table is a Table of any row type, as the view handles it.
+type table interface {
+	prefix() string
+	isStatus() bool
+	isSealed() bool
+	empty() content
+}
+
+// content is the rows of any table.
+type content interface {
+	snapshot() content
+	apply(e store.Event, key string, value []byte) error
+}
+
+func (t *Table[T]) prefix() string { return t.name }
+func (t *Table[T]) isStatus() bool { return t.status }
+func (t *Table[T]) isSealed() bool { return t.sealed }
+func (t *Table[T]) empty() content { return &rows[T]{table: t} }
+
+func (r *rows[T]) snapshot() content {
+	return &rows[T]{table: r.table, byKey: *r.byKey.Copy(), byVal: *r.byVal.Copy()}
+}
+
+func (r *rows[T]) apply(e store.Event, key string, value []byte) error {
+	if old, ok := r.byKey.Get(key); ok {
+		for _, ix := range r.table.indexes {
+			for _, v := range ix.Values(old.row) {
+				r.byVal.Delete(indexKey(ix.Name, v, key))
+			}
+		}
+	}
+	if value == nil {
+		r.byKey.Delete(key)
+		return nil
+	}
+	row := new(T)
+	if err := json.Unmarshal(value, row); err != nil {
+		return fmt.Errorf("state: row %s of %s cannot be read: %w", key, r.table.name, err)
+	}
+	en := entry[T]{row, e.Created, e.Modified}
+	r.byKey.Set(key, en)
+	for _, ix := range r.table.indexes {
+		for _, v := range ix.Values(row) {
+			r.byVal.Set(indexKey(ix.Name, v, key), en)
+		}
+	}
+	return nil
+}
+
+func indexKey(index, value, key string) string { return index + "\x00" + value + "\x00" + key }
+
+// Reader is what a row is read from: a *Snapshot, or a *Tx which also remembers what it read.
+type Reader interface {
+	content(t table) content
+	pending() *Tx
+}
+
+// Get returns the row with the key. The row is shared: do not change what its slices and maps hold.
+func (t *Table[T]) Get(r Reader, key string) (*T, bool) {
+	row, _, ok := t.Lookup(r, key)
+	return row, ok
+}
+
+// Revisions of a stored row.
+type Revisions struct{ Created, Modified int64 }
+
+// Lookup is Get with the row's revisions. A row that the transaction itself has put has no revisions yet.
+func (t *Table[T]) Lookup(r Reader, key string) (*T, Revisions, bool) {
+	tx := r.pending()
+	if tx != nil {
+		if w, ok := tx.writes[rowKey(t.name, key)]; ok {
+			if w.row == nil {
+				return nil, Revisions{}, false
+			}
+			row := *w.row.(*T)
+			return &row, Revisions{}, true
+		}
+	}
+	en, ok := r.content(t).(*rows[T]).byKey.Get(key)
+	if tx != nil {
+		tx.reads[rowKey(t.name, key)] = en.modified
+	}
+	if !ok {
+		return nil, Revisions{}, false
+	}
+	row := *en.row
+	return &row, Revisions{en.created, en.modified}, true
+}
+
+// By yields the rows that stand under value in the index, in order of their keys. Inside a transaction it makes the
+// commit depend on the whole set: a row that joins, leaves or changes it is a conflict.
+func (t *Table[T]) By(r Reader, index, value string) iter.Seq[*T] {
+	prefix := indexKey(index, value, "")
+	tx := r.pending()
+	if tx != nil {
+		g := guardKey(t.name, index, value)
+		tx.reads[g] = tx.snap.guards.rev(g)
+		return t.overlaid(tx, index, value, prefix)
+	}
+	return func(yield func(*T) bool) {
+		r.content(t).(*rows[T]).byVal.Ascend(prefix, func(k string, en entry[T]) bool {
+			return strings.HasPrefix(k, prefix) && yield(en.row)
+		})
+	}
+}
+
+func (t *Table[T]) overlaid(tx *Tx, index, value, prefix string) iter.Seq[*T] {
+	ix := t.index(index)
+	found := map[string]*T{}
+	tx.content(t).(*rows[T]).byVal.Ascend(prefix, func(k string, en entry[T]) bool {
+		if !strings.HasPrefix(k, prefix) {
+			return false
+		}
+		found[k[len(prefix):]] = en.row
+		return true
+	})
+	for _, k := range tx.order {
+		key, ok := strings.CutPrefix(k, rowKey(t.name, ""))
+		if !ok {
+			continue
+		}
+		delete(found, key)
+		if row, ok := tx.writes[k].row.(*T); ok && slices.Contains(ix.Values(row), value) {
+			found[key] = row
+		}
+	}
+	return func(yield func(*T) bool) {
+		for _, k := range sortedKeys(found) {
+			if !yield(found[k]) {
+				return
+			}
+		}
+	}
+}
+
+func (t *Table[T]) index(name string) Index[T] {
+	for _, ix := range t.indexes {
+		if ix.Name == name {
+			return ix
+		}
+	}
+	panic("state: table " + t.name + " has no index " + name)
+}
+
+// All yields every row in order of the keys. It reads a snapshot: a transaction cannot depend on a whole table.
+func (t *Table[T]) All(s *Snapshot) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		s.content(t).(*rows[T]).byKey.Scan(func(_ string, en entry[T]) bool { return yield(en.row) })
+	}
+}
+
+// Len returns how many rows there are.
+func (t *Table[T]) Len(s *Snapshot) int { return s.content(t).(*rows[T]).byKey.Len() }
+
+// Changed returns the revision at which any row of the table last changed.
+func (t *Table[T]) Changed(s *Snapshot) int64 { return s.changed[t] }
+
+// Put stores row when the transaction commits. The row must not be changed afterwards.
+func (t *Table[T]) Put(tx *Tx, row *T) {
+	tx.write(rowKey(t.name, t.key(row)), &pendingWrite{table: t, row: row, guards: t.guards(tx, t.key(row), row)})
+}
+
+// Delete removes the row with the key when the transaction commits, if it is there.
+func (t *Table[T]) Delete(tx *Tx, key string) {
+	tx.write(rowKey(t.name, key), &pendingWrite{table: t, guards: t.guards(tx, key, nil)})
+}
+
+// guards lists the guard keys of every set that a write of row joins, leaves or changes.
+func (t *Table[T]) guards(tx *Tx, key string, row *T) []string {
+	var out []string
+	add := func(r *T) {
+		for _, ix := range t.indexes {
+			for _, v := range ix.Values(r) {
+				out = append(out, guardKey(t.name, ix.Name, v))
+			}
+		}
+	}
+	if old, ok := tx.content(t).(*rows[T]).byKey.Get(key); ok {
+		add(old.row)
+	}
+	if row != nil {
+		add(row)
+	}
+	return out
+}

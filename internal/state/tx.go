@@ -1,0 +1,78 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"trellis/internal/store"
+)
+
+// Tx is a transaction: it reads a snapshot overlaid with its own writes, and commits only if everything it read is still
+// so. The function that gets a Tx may run more than once and must have no other effects.
+type Tx struct {
+	snap   *Snapshot
+	reads  map[string]int64
+	writes map[string]*pendingWrite
+	order  []string
+}
+
+type pendingWrite struct {
+	table  table
+	row    any
+	guards []string
+}
+
+func newTx(s *Snapshot) *Tx {
+	return &Tx{snap: s, reads: map[string]int64{}, writes: map[string]*pendingWrite{}}
+}
+
+func (tx *Tx) content(t table) content { return tx.snap.content(t) }
+func (tx *Tx) pending() *Tx            { return tx }
+
+// Snapshot returns what the transaction started from. Reading it makes the commit depend on nothing.
+func (tx *Tx) Snapshot() *Snapshot { return tx.snap }
+
+func (tx *Tx) write(key string, w *pendingWrite) {
+	if old, ok := tx.writes[key]; ok {
+		w.guards = append(w.guards, old.guards...)
+	} else {
+		tx.order = append(tx.order, key)
+	}
+	tx.writes[key] = w
+}
+
+// compile returns what the store must check and write.
+func (tx *Tx) compile(seal Sealer) ([]store.Read, []store.Write, error) {
+	reads := make([]store.Read, 0, len(tx.reads))
+	for _, k := range sortedKeys(tx.reads) {
+		reads = append(reads, store.Read{Key: k, Rev: tx.reads[k]})
+	}
+	writes := make([]store.Write, 0, 2*len(tx.writes))
+	guards := map[string]bool{}
+	for _, k := range tx.order {
+		w := tx.writes[k]
+		out := store.Write{Key: k, Leased: w.table.isStatus()}
+		if w.row != nil {
+			value, err := json.Marshal(w.row)
+			if err != nil {
+				return nil, nil, fmt.Errorf("state: %s cannot be stored: %w", k, err)
+			}
+			if w.table.isSealed() {
+				value = seal.Seal(value)
+			}
+			out.Value = value
+		}
+		writes = append(writes, out)
+		for _, g := range w.guards {
+			guards[g] = true
+		}
+	}
+	for _, g := range sortedKeys(guards) {
+		writes = append(writes, store.Write{Key: g, Value: []byte{}})
+	}
+	return reads, writes, nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

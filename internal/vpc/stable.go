@@ -1,0 +1,12 @@
+package vpc
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// stableID returns 17 hexadecimal digits that depend on s alone.
+func stableID(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])[:17]
+}
