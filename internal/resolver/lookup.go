@@ -49,10 +49,14 @@ type Answer struct {
 	Zone string
 }
 
+// Silent says that the VPC has no DNS server: no packet is answered. So it is
+// with a nil View.
+func (v *View) Silent() bool { return v == nil || v.silent }
+
 // Lookup answers a question. The first record bears the name as asked, so that
-// clients which mix letter case find their own spelling. A nil View is silent.
+// clients which mix letter case find their own spelling.
 func (v *View) Lookup(name string, typ Type) Answer {
-	if v == nil || v.silent {
+	if v.Silent() {
 		return Answer{Status: Silent}
 	}
 	if name == "" || name[len(name)-1] != '.' {
