@@ -168,6 +168,12 @@ type Rule struct {
 	Tags        tag.Set      `json:"tags,omitempty"`
 }
 
+// Types of network interfaces.
+const (
+	PlainInterface  = "interface"
+	LambdaInterface = "lambda"
+)
+
 // NetworkInterface is an address in a subnet.
 type NetworkInterface struct {
 	Owner

@@ -1,0 +1,233 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"trellis/internal/lattice"
+	"trellis/internal/resolver"
+	"trellis/internal/state"
+	"trellis/internal/substrate"
+	"trellis/internal/vpc"
+)
+
+// peeringActive is the one status in which packets pass.
+const peeringActive = "active"
+
+// indexLattice finds which VPCs are associated with a service network and which hold targets.
+func (b *builder) indexLattice() {
+	b.associations, b.targets = map[string]string{}, map[string]bool{}
+	for a := range state.NetworkVPCs.All(b.Snapshot) {
+		if !a.Deleting {
+			b.associations[a.VPC] = a.ID
+		}
+	}
+	for g := range state.TargetGroups.All(b.Snapshot) {
+		if !g.Deleting && g.VPC != "" {
+			b.targets[g.VPC] = true
+		}
+	}
+}
+
+func (b *builder) network() substrate.Config {
+	cfg := substrate.Config{LatticePrefixes: []netip.Prefix{lattice.RangeV4, lattice.RangeV6}}
+	for v := range state.VPCs.All(b.Snapshot) {
+		cfg.VPCs = append(cfg.VPCs, b.vpc(v))
+	}
+	for p := range state.Peerings.All(b.Snapshot) {
+		if p.Status == peeringActive {
+			cfg.Peerings = append(cfg.Peerings, substrate.Peering{ID: p.ID, Requester: p.Requester.VPC, Accepter: p.Accepter.VPC})
+		}
+	}
+	return cfg
+}
+
+func (b *builder) vpc(v *vpc.VPC) substrate.VPC {
+	out := substrate.VPC{ID: v.ID, CIDRs: blocks(v)}
+	switch id, associated := b.associations[v.ID]; {
+	case associated:
+		a, _ := state.NetworkVPCs.Get(b, id)
+		out.Lattice, out.LatticeGroups = substrate.LatticeAssociated, a.SecurityGroups
+	case b.targets[v.ID]:
+		out.Lattice = substrate.LatticeTargets
+	}
+	if v.DNSSupport {
+		out.Resolvers = resolver.Addresses(v.CIDRs[0].Prefix)
+	}
+	for g := range state.InternetGateways.By(b, state.ByVPC, v.ID) {
+		out.InternetGateway = g.ID
+	}
+	tables, main := b.tables(v)
+	for s := range state.Subnets.By(b, state.ByVPC, v.ID) {
+		t := tables[s.ID]
+		if t == nil {
+			t = main
+		}
+		out.Subnets = append(out.Subnets, substrate.Subnet{ID: s.ID, CIDRs: []netip.Prefix{s.CIDR}, Routes: b.routes(v, t, out.InternetGateway)})
+	}
+	for i := range state.Interfaces.By(b, state.ByVPC, v.ID) {
+		out.Interfaces = append(out.Interfaces, substrate.Interface{ID: i.ID, Subnet: i.Subnet, Addresses: []netip.Addr{i.Addr},
+			SecurityGroups: i.Groups, Guests: i.Type == vpc.LambdaInterface})
+	}
+	lists := vpc.ManagedPrefixLists(v.Region)
+	for g := range state.SecurityGroups.By(b, state.ByVPC, v.ID) {
+		out.SecurityGroups = append(out.SecurityGroups, b.group(g, lists))
+	}
+	return out
+}
+
+func blocks(v *vpc.VPC) []netip.Prefix {
+	out := make([]netip.Prefix, 0, len(v.CIDRs)+len(v.IPv6))
+	for _, c := range v.CIDRs {
+		out = append(out, c.Prefix)
+	}
+	return append(out, v.IPv6...)
+}
+
+// tables returns the route table of each subnet that is associated with one, and the VPC's main table.
+func (b *builder) tables(v *vpc.VPC) (bySubnet map[string]*vpc.RouteTable, main *vpc.RouteTable) {
+	bySubnet = map[string]*vpc.RouteTable{}
+	for t := range state.RouteTables.By(b, state.ByVPC, v.ID) {
+		for _, a := range t.Associations {
+			switch {
+			case a.Main:
+				main = t
+			case a.Subnet != "":
+				bySubnet[a.Subnet] = t
+			}
+		}
+	}
+	return bySubnet, main
+}
+
+func (b *builder) routes(v *vpc.VPC, t *vpc.RouteTable, gateway string) []substrate.Route {
+	var out []substrate.Route
+	for _, p := range blocks(v) {
+		out = append(out, substrate.Route{Destination: p, Via: substrate.ViaLocal})
+	}
+	if t == nil {
+		return out
+	}
+	for _, r := range t.Routes {
+		if !r.Destination.IsValid() {
+			continue // VPC Lattice's own prefix lists, which the VPC intercepts
+		}
+		route := substrate.Route{Destination: r.Destination, Via: substrate.ViaBlackhole}
+		switch {
+		case r.Peering != "":
+			if p, ok := state.Peerings.Get(b, r.Peering); ok && p.Status == peeringActive {
+				route.Via, route.Target = substrate.ViaPeering, p.ID
+			}
+		case r.Gateway != "" && r.Gateway == gateway:
+			route.Via = substrate.ViaInternet
+		}
+		out = append(out, route)
+	}
+	return out
+}
+
+func (b *builder) group(g *vpc.SecurityGroup, lists []vpc.ManagedPrefixList) substrate.SecurityGroup {
+	out := substrate.SecurityGroup{ID: g.ID}
+	for _, r := range g.Rules {
+		protocol, err := protocolNumber(r.Protocol)
+		if err != nil {
+			b.problem(g.ID, err)
+			continue
+		}
+		rule := substrate.Rule{ID: r.ID, Protocol: protocol, From: int(r.FromPort), To: int(r.ToPort)}
+		if protocol == 6 || protocol == 17 {
+			if r.FromPort == -1 || r.ToPort == -1 {
+				rule.From, rule.To = 0, 65535
+			}
+		}
+		switch {
+		case r.CIDR.IsValid():
+			rule.CIDRs = []netip.Prefix{r.CIDR}
+		case r.Group != "":
+			rule.Groups = []string{r.Group}
+		case r.PrefixList != "":
+			i := slices.IndexFunc(lists, func(l vpc.ManagedPrefixList) bool { return l.ID == r.PrefixList })
+			if i < 0 {
+				b.problem(g.ID, fmt.Errorf("rule %s names the unknown prefix list %s", r.ID, r.PrefixList))
+				continue
+			}
+			rule.CIDRs = lists[i].Entries
+		}
+		if r.Egress {
+			out.Egress = append(out.Egress, rule)
+		} else {
+			out.Ingress = append(out.Ingress, rule)
+		}
+	}
+	return out
+}
+
+func protocolNumber(name string) (int, error) {
+	switch name {
+	case "-1":
+		return substrate.AllProtocols, nil
+	case "tcp":
+		return 6, nil
+	case "udp":
+		return 17, nil
+	case "icmp":
+		return 1, nil
+	case "icmpv6":
+		return 58, nil
+	}
+	n, err := strconv.Atoi(name)
+	if err != nil || n < 0 || n > 255 {
+		return 0, fmt.Errorf("%q is not an IP protocol", name)
+	}
+	return n, nil
+}
+
+// names says what the resolvers answer.
+func (b *builder) names() resolver.Desired {
+	var d resolver.Desired
+	for s := range state.Services.All(b.Snapshot) {
+		if s.Deleting {
+			continue
+		}
+		v4, v6 := lattice.Addresses(s.ID)
+		d.Public = append(d.Public, resolver.Host{Name: s.Domain(), Addrs: []netip.Addr{v4, v6}})
+	}
+	for lb := range state.LoadBalancers.All(b.Snapshot) {
+		d.Public = append(d.Public, resolver.Host{Name: lb.DNSName(), Addrs: b.addresses(lb.Interfaces)})
+	}
+	peers := map[string][]string{}
+	for p := range state.Peerings.All(b.Snapshot) {
+		if p.Status != peeringActive {
+			continue
+		}
+		if p.Requester.RemoteDNS {
+			peers[p.Accepter.VPC] = append(peers[p.Accepter.VPC], p.Requester.VPC)
+		}
+		if p.Accepter.RemoteDNS {
+			peers[p.Requester.VPC] = append(peers[p.Requester.VPC], p.Accepter.VPC)
+		}
+	}
+	for v := range state.VPCs.All(b.Snapshot) {
+		out := resolver.VPC{ID: v.ID, EnableDNSSupport: v.DNSSupport, EnableDNSHostnames: v.DNSHostnames, Peers: peers[v.ID]}
+		if v.DNSSupport {
+			out.Listen = resolver.Addresses(v.CIDRs[0].Prefix)
+		}
+		for i := range state.Interfaces.By(b, state.ByVPC, v.ID) {
+			out.Interfaces = append(out.Interfaces, resolver.Interface{PrivateName: vpc.Name(i.Addr, v.Region), Private: i.Addr})
+		}
+		d.VPCs = append(d.VPCs, out)
+	}
+	return d
+}
+
+func (b *builder) addresses(interfaces []string) []netip.Addr {
+	var out []netip.Addr
+	for _, id := range interfaces {
+		if i, ok := state.Interfaces.Get(b, id); ok {
+			out = append(out, i.Addr)
+		}
+	}
+	return out
+}
