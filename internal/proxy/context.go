@@ -9,191 +9,102 @@ import (
 // ActionInvoke is the action an HTTP request is decided as.
 const ActionInvoke = "vpc-lattice-svcs:Invoke"
 
-// AuthRequest is what policies may know of a request. It lives in its connection's memory: its strings are valid only
-// while the request is decided.
+// AuthRequest is what policies may know of a request. It lives in its connection's memory: the strings it returns are
+// valid only until Decide returns.
 type AuthRequest struct {
+	// Memo is for implementations of Policy to keep memory of their own between one request and the next.
+	Memo any
+
 	req       *Request
 	vpc       *VPC
 	service   *Service
 	principal *Principal
 	port      uint16
-	resource  string
 	mem       scratch
-	doubtful  bool
+	values    []string
 }
 
 // Reset makes r about another request.
 func (r *AuthRequest) Reset(req *Request, vpc *VPC, service *Service, port uint16, principal *Principal) {
-	mem := r.mem
-	mem.reset()
-	mem.buf = append(append(mem.buf, service.ARN...), req.path...)
-	*r = AuthRequest{req: req, vpc: vpc, service: service, principal: principal, port: port, resource: mem.since(0), mem: mem}
+	r.mem.reset()
+	*r = AuthRequest{Memo: r.Memo, req: req, vpc: vpc, service: service, principal: principal, port: port, mem: r.mem, values: r.values[:0]}
 }
 
 // Action returns the action that is decided on.
 func (r *AuthRequest) Action() string { return ActionInvoke }
 
-// Resource returns the service's ARN followed by the decoded path, without the query.
-func (r *AuthRequest) Resource() string { return r.resource }
+// Resource returns the ARN of the service and the decoded path; together they are the resource that is decided on.
+func (r *AuthRequest) Resource() (service, path string) { return r.service.ARN, r.req.path }
+
+// Account returns the account that owns the service.
+func (r *AuthRequest) Account() string { return r.service.Account }
 
 // Principal returns the verified caller, nil for an anonymous one.
 func (r *AuthRequest) Principal() *Principal { return r.principal }
 
-// ServiceAccount returns the account that owns the service.
-func (r *AuthRequest) ServiceAccount() string { return r.service.Account }
-
-// Doubtful reports whether a policy asked for a header of which the request has more than one line, so that the target
-// may read another value than the policy did.
-func (r *AuthRequest) Doubtful() bool { return r.doubtful }
-
-const (
-	latticePrefix = "vpc-lattice-svcs:"
-	globalPrefix  = "aws:"
-)
-
-// Values appends the values of a condition key to buf; none means that the key is absent. Keys do not depend on case,
-// except the part after RequestQueryString/ , which names a parameter and is taken as written.
-func (r *AuthRequest) Values(key string, buf []string) []string {
-	if rest, ok := cutFold(key, latticePrefix); ok {
-		return r.lattice(rest, buf)
-	}
-	if rest, ok := cutFold(key, globalPrefix); ok {
-		return r.global(rest, buf)
-	}
-	return buf
-}
-
-func (r *AuthRequest) lattice(key string, buf []string) []string {
-	if name, ok := cutFold(key, "RequestQueryString/"); ok {
+// Values returns the values of a condition key, none if the request does not have it. Name is in lower case, such as
+// "vpc-lattice-svcs:requestheader", and arg what follows the slash: a header or tag key in any case, or the key of a
+// query parameter as written. Keys that follow from the principal, the resource or the time are not known here.
+func (r *AuthRequest) Values(name, arg string) []string {
+	from := len(r.values)
+	switch name {
+	case "vpc-lattice-svcs:requestmethod":
+		r.add(r.req.Method)
+	case "vpc-lattice-svcs:requestpath":
+		r.add(r.req.path)
+	case "vpc-lattice-svcs:requestquerystring":
 		for _, p := range r.req.parameters() {
-			if p.key == name {
-				buf = append(buf, p.value)
+			if p.key == arg {
+				r.add(p.value)
 			}
 		}
-		return buf
-	}
-	if name, ok := cutFold(key, "RequestHeader/"); ok {
-		return r.header(name, buf)
-	}
-	switch {
-	case http1.EqualFold(key, "RequestMethod"):
-		return append(buf, r.req.Method)
-	case http1.EqualFold(key, "RequestPath"):
-		return append(buf, r.req.path)
-	case http1.EqualFold(key, "Port"):
-		from := len(r.mem.buf)
+	case "vpc-lattice-svcs:requestheader":
+		r.header(arg)
+	case "vpc-lattice-svcs:port":
+		at := len(r.mem.buf)
 		r.mem.buf = strconv.AppendUint(r.mem.buf, uint64(r.port), 10)
-		return append(buf, r.mem.since(from))
-	case http1.EqualFold(key, "ServiceArn"):
-		return append(buf, r.service.ARN)
-	case http1.EqualFold(key, "ServiceNetworkArn"):
-		return append(buf, r.vpc.Network.ARN)
-	case http1.EqualFold(key, "SourceVpc"):
-		return append(buf, r.vpc.ID)
-	case http1.EqualFold(key, "SourceVpcOwnerAccount"):
-		return append(buf, r.vpc.Owner)
-	}
-	return buf
-}
-
-// header appends the value of a header that the target will receive from the client.
-func (r *AuthRequest) header(name string, buf []string) []string {
-	if http1.EqualFold(name, "host") {
-		return append(buf, r.req.Host)
-	}
-	found := false
-	for i := range r.req.Fields {
-		f := &r.req.Fields[i]
-		if f.Hop || !http1.EqualFold(f.Name, name) || reserved(f.Name) {
-			continue
-		}
-		r.doubtful = r.doubtful || found
-		found = true
-		buf = append(buf, f.Value)
-	}
-	return buf
-}
-
-func (r *AuthRequest) global(key string, buf []string) []string {
-	p := r.principal
-	if name, ok := cutFold(key, "ResourceTag/"); ok {
-		return appendTag(buf, r.service.Tags, name)
-	}
-	switch {
-	case http1.EqualFold(key, "SourceIp"):
-		from := len(r.mem.buf)
+		r.add(r.mem.since(at))
+	case "vpc-lattice-svcs:servicearn":
+		r.add(r.service.ARN)
+	case "vpc-lattice-svcs:servicenetworkarn":
+		r.add(r.vpc.Network.ARN)
+	case "vpc-lattice-svcs:sourcevpc", "aws:sourcevpc":
+		r.add(r.vpc.ID)
+	case "vpc-lattice-svcs:sourcevpcowneraccount":
+		r.add(r.vpc.Owner)
+	case "aws:sourceip":
+		at := len(r.mem.buf)
 		r.mem.buf = r.req.Source.AppendTo(r.mem.buf)
-		return append(buf, r.mem.since(from))
-	case http1.EqualFold(key, "PrincipalType"):
-		if p == nil {
-			return append(buf, "Anonymous")
+		r.add(r.mem.since(at))
+	case "aws:securetransport":
+		r.add("false")
+	case "aws:useragent":
+		r.header("user-agent")
+	case "aws:principalorgpaths":
+		if r.principal != nil {
+			r.values = append(r.values, r.principal.OrgPaths...)
 		}
-		return append(buf, p.Type)
-	case http1.EqualFold(key, "SourceVpc"):
-		return append(buf, r.vpc.ID)
-	case http1.EqualFold(key, "SecureTransport"):
-		return append(buf, "false")
-	case http1.EqualFold(key, "ResourceAccount"):
-		return append(buf, r.service.Account)
-	case http1.EqualFold(key, "UserAgent"):
-		return r.header("user-agent", buf)
-	}
-	if p == nil {
-		return buf
-	}
-	if name, ok := cutFold(key, "PrincipalTag/"); ok {
-		return appendTag(buf, p.Tags, name)
-	}
-	value := ""
-	switch {
-	case http1.EqualFold(key, "PrincipalArn"):
-		if value = p.RoleARN; value == "" {
-			value = p.ARN
-		}
-	case http1.EqualFold(key, "PrincipalAccount"):
-		value = p.Account
-	case http1.EqualFold(key, "PrincipalOrgID"):
-		value = p.OrgID
-	case http1.EqualFold(key, "PrincipalOrgPaths"):
-		return append(buf, p.OrgPaths...)
-	case http1.EqualFold(key, "userid"):
-		value = p.UserID
-	case http1.EqualFold(key, "username"):
-		if p.RoleARN == "" {
-			value = p.ARN[lastSlash(p.ARN)+1:]
+	case "aws:resourcetag":
+		for k, v := range r.service.Tags {
+			if http1.EqualFold(k, arg) {
+				r.add(v)
+			}
 		}
 	}
-	if value == "" {
-		return buf
-	}
-	return append(buf, value)
+	return r.values[from:len(r.values):len(r.values)]
 }
 
-func lastSlash(s string) int {
-	i := len(s) - 1
-	for i >= 0 && s[i] != '/' {
-		i--
-	}
-	return i
-}
+func (r *AuthRequest) add(v string) { r.values = append(r.values, v) }
 
-// appendTag finds a tag; keys of tags in condition keys do not depend on case.
-func appendTag(buf []string, tags map[string]string, key string) []string {
-	if v, ok := tags[key]; ok {
-		return append(buf, v)
+// header adds the values of a header, a line each, that the target will receive from the client.
+func (r *AuthRequest) header(name string) {
+	if http1.EqualFold(name, "host") {
+		r.add(r.req.Host)
+		return
 	}
-	for k, v := range tags {
-		if http1.EqualFold(k, key) {
-			return append(buf, v)
+	for i := range r.req.Fields {
+		if f := &r.req.Fields[i]; !f.Hop && http1.EqualFold(f.Name, name) && !reserved(f.Name) {
+			r.add(f.Value)
 		}
 	}
-	return buf
-}
-
-// cutFold is strings.CutPrefix without regard to case.
-func cutFold(s, prefix string) (string, bool) {
-	if len(s) < len(prefix) || !http1.EqualFold(s[:len(prefix)], prefix) {
-		return "", false
-	}
-	return s[len(prefix):], true
 }

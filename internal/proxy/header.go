@@ -1,19 +1,32 @@
 package proxy
 
-// reserved reports whether a header is the proxy's own to set towards a target of VPC Lattice, so that a client's copy is
-// dropped. "_" counts as "-": targets that turn headers into variables cannot tell them apart.
-func reserved(name string) bool {
-	const forwarded, lattice = "x-forwarded-", "x-amzn-lattice-"
-	return len(name) > len(forwarded) && (name[0] == 'x' || name[0] == 'X') &&
-		(hasPrefixDashed(name, forwarded) || hasPrefixDashed(name, lattice) ||
-			len(name) == len(requestIDHeader) && hasPrefixDashed(name, requestIDHeader) ||
-			len(name) == len(sourceVPCHeader) && hasPrefixDashed(name, sourceVPCHeader))
-}
+import (
+	"encoding/hex"
+	"math/rand/v2"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"trellis/internal/proxy/http1"
+)
 
 const (
-	requestIDHeader = "x-amzn-requestid"
+	RequestIDHeader = "x-amzn-requestid"
 	sourceVPCHeader = "x-amzn-source-vpc"
+	traceHeader     = "x-amzn-trace-id"
+	maxRequestID    = 512
 )
+
+// reserved reports whether a header is for VPC Lattice alone to set towards a target, so that a client's copy is dropped.
+// "_" counts as "-": targets that turn headers into variables cannot tell them apart.
+func reserved(name string) bool {
+	if len(name) < 13 || name[0]|0x20 != 'x' {
+		return false
+	}
+	return hasPrefixDashed(name, "x-forwarded-") || hasPrefixDashed(name, "x-amzn-lattice-") ||
+		len(name) == len(RequestIDHeader) && hasPrefixDashed(name, RequestIDHeader) ||
+		len(name) == len(sourceVPCHeader) && hasPrefixDashed(name, sourceVPCHeader)
+}
 
 func hasPrefixDashed(s, prefix string) bool {
 	if len(s) < len(prefix) {
@@ -24,9 +37,240 @@ func hasPrefixDashed(s, prefix string) bool {
 		if c == '_' {
 			c = '-'
 		}
-		if c != prefix[i] && (c < 'A' || c > 'Z' || c|0x20 != prefix[i]) {
+		if lowerByte(c) != prefix[i] {
 			return false
 		}
 	}
 	return true
+}
+
+// RequestID returns the client's own request id if it sent a usable one, else a new UUID kept in buf.
+func RequestID(r *Request, buf *[36]byte) string {
+	if id, ok := r.Get(RequestIDHeader); ok && id != "" && len(id) <= maxRequestID {
+		return id
+	}
+	var raw [16]byte
+	for i, v := range [2]uint64{rand.Uint64(), rand.Uint64()} {
+		for j := range 8 {
+			raw[i*8+j] = byte(v >> (8 * j))
+		}
+	}
+	raw[6], raw[8] = raw[6]&0x0f|0x40, raw[8]&0x3f|0x80
+	hex.Encode(buf[:8], raw[:4])
+	hex.Encode(buf[9:13], raw[4:6])
+	hex.Encode(buf[14:18], raw[6:8])
+	hex.Encode(buf[19:23], raw[8:10])
+	hex.Encode(buf[24:], raw[10:])
+	buf[8], buf[13], buf[18], buf[23] = '-', '-', '-', '-'
+	return view(buf[:])
+}
+
+// Hop is what the proxy adds to a request on its way to a target.
+type Hop struct {
+	Front     *Front
+	Service   *Service // nil at a load balancer
+	Group     *TargetGroup
+	Principal *Principal
+	RequestID string
+	Local     netip.AddrPort // the address the client connected to
+	Now       time.Time
+}
+
+// AppendRequest appends the head of the request a target receives.
+func AppendRequest(dst []byte, r *Request, h *Hop) []byte {
+	dst = append(dst, r.Method...)
+	dst = append(dst, ' ')
+	dst = append(dst, r.Path...)
+	if r.HasQuery {
+		dst = append(dst, '?')
+		dst = append(dst, r.Query...)
+	}
+	dst = append(dst, " HTTP/1.1\r\nHost: "...)
+	if r.Host != "" {
+		dst = append(dst, r.Host...)
+	} else {
+		dst = h.Local.AppendTo(dst)
+	}
+	dst = append(dst, "\r\n"...)
+	lattice := h.Front.VPC != nil
+	for i := range r.Fields {
+		f := &r.Fields[i]
+		if f.Hop || lattice && reserved(f.Name) || !lattice && balancerSets(f.Name) {
+			continue
+		}
+		dst = appendField(dst, f.Name, f.Value)
+	}
+	if lattice {
+		dst = appendLattice(dst, r, h)
+	} else {
+		dst = appendBalancer(dst, r, h)
+	}
+	switch {
+	case r.Length == http1.Chunked:
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	case r.Length > 0 || r.Method == "POST" || r.Method == "PUT" || r.Method == "PATCH":
+		dst = append(dst, "Content-Length: "...)
+		dst = strconv.AppendInt(dst, r.Length, 10)
+		dst = append(dst, "\r\n"...)
+	}
+	return append(dst, "\r\n"...)
+}
+
+func appendField(dst []byte, name, value string) []byte {
+	dst = append(dst, name...)
+	dst = append(dst, ": "...)
+	dst = append(dst, value...)
+	return append(dst, "\r\n"...)
+}
+
+func appendLattice(dst []byte, r *Request, h *Hop) []byte {
+	dst = append(dst, "x-forwarded-for: "...)
+	dst = r.Source.AppendTo(dst)
+	dst = append(dst, "\r\nx-forwarded-port: "...)
+	dst = strconv.AppendUint(dst, uint64(h.Front.Port), 10)
+	dst = append(dst, "\r\nx-forwarded-proto: http\r\nx-amzn-lattice-network: SourceVpcArn="...)
+	dst = append(dst, h.Front.VPC.ARN...)
+	dst = append(dst, "\r\nx-amzn-lattice-target: ServiceArn="...)
+	dst = append(dst, h.Service.ARN...)
+	dst = append(dst, "; ServiceNetworkArn="...)
+	dst = append(dst, h.Front.VPC.Network.ARN...)
+	dst = append(dst, "; TargetGroupArn="...)
+	dst = append(dst, h.Group.ARN...)
+	if p := h.Principal; p != nil {
+		dst = append(dst, "\r\nx-amzn-lattice-identity: Principal="...)
+		dst = append(dst, p.ARN...)
+		dst = appendPart(dst, "; PrincipalOrgID=", p.OrgID)
+		dst = appendPart(dst, "; SessionName=", p.Session)
+		dst = append(dst, "; Type=AWS_IAM"...)
+		lead := "\r\nx-amzn-lattice-identity-tags: "
+		for _, t := range p.Tags {
+			if !plainTag(t.Key) || !plainTag(t.Value) {
+				continue
+			}
+			dst = append(append(append(append(dst, lead...), t.Key...), '='), t.Value...)
+			lead = "; "
+		}
+	}
+	dst = append(dst, "\r\n"...)
+	return appendField(dst, RequestIDHeader, h.RequestID)
+}
+
+// plainTag reports whether a tag's key or value fits a header without being taken for another tag.
+func plainTag(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] == 0x7f || s[i] == ';' || s[i] == ',' {
+			return false
+		}
+	}
+	return true
+}
+
+func appendPart(dst []byte, label, value string) []byte {
+	if value == "" {
+		return dst
+	}
+	return append(append(dst, label...), value...)
+}
+
+const (
+	forwardedFor   = "x-forwarded-for"
+	forwardedProto = "x-forwarded-proto"
+	forwardedPort  = "x-forwarded-port"
+)
+
+// balancerSets reports whether a load balancer writes the header itself.
+func balancerSets(name string) bool {
+	return http1.EqualFold(name, forwardedFor) || http1.EqualFold(name, forwardedProto) ||
+		http1.EqualFold(name, forwardedPort) || http1.EqualFold(name, traceHeader)
+}
+
+func appendBalancer(dst []byte, r *Request, h *Hop) []byte {
+	dst = append(dst, "X-Forwarded-For: "...)
+	for i := range r.Fields {
+		if f := &r.Fields[i]; !f.Hop && http1.EqualFold(f.Name, forwardedFor) && f.Value != "" {
+			dst = append(append(dst, f.Value...), ", "...)
+		}
+	}
+	dst = r.Source.AppendTo(dst)
+	dst = append(dst, "\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: "...)
+	dst = strconv.AppendUint(dst, uint64(h.Front.Port), 10)
+	dst = append(dst, "\r\nX-Amzn-Trace-Id: "...)
+	theirs, _ := r.Get(traceHeader)
+	if hasRoot(theirs) {
+		dst = append(dst, "Self="...)
+		dst = appendTrace(dst, h.Now)
+		dst = append(append(dst, ';'), theirs...)
+	} else {
+		dst = append(dst, "Root="...)
+		dst = appendTrace(dst, h.Now)
+		if theirs != "" {
+			dst = append(append(dst, ';'), theirs...)
+		}
+	}
+	return append(dst, "\r\n"...)
+}
+
+func hasRoot(trace string) bool {
+	for i := 0; i+5 <= len(trace); i++ {
+		if trace[i:i+5] == "Root=" && (i == 0 || trace[i-1] == ';' || trace[i-1] == ' ') {
+			return true
+		}
+	}
+	return false
+}
+
+// appendTrace appends a new trace id: 1-TIME-RANDOM in hexadecimal.
+func appendTrace(dst []byte, now time.Time) []byte {
+	dst = append(dst, "1-"...)
+	dst = appendHex(dst, uint64(uint32(now.Unix())), 8)
+	dst = append(dst, '-')
+	dst = appendHex(dst, rand.Uint64(), 16)
+	return appendHex(dst, rand.Uint64(), 8)
+}
+
+func appendHex(dst []byte, v uint64, digits int) []byte {
+	for i := digits - 1; i >= 0; i-- {
+		dst = append(dst, "0123456789abcdef"[v>>(4*i)&15])
+	}
+	return dst
+}
+
+// AppendResponse appends the head of the answer a client receives for a target's. Length is that of the body as it is
+// sent on, and id the request id, empty at a load balancer.
+func AppendResponse(dst []byte, in *http1.Response, length int64, id string, minor uint8, closing bool) []byte {
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = strconv.AppendInt(dst, int64(in.Status), 10)
+	dst = append(dst, ' ')
+	dst = append(dst, in.Reason...)
+	dst = append(dst, "\r\n"...)
+	for i := range in.Fields {
+		f := &in.Fields[i]
+		if f.Hop || id != "" && http1.EqualFold(f.Name, RequestIDHeader) {
+			continue
+		}
+		dst = appendField(dst, f.Name, f.Value)
+	}
+	switch {
+	case length == http1.Chunked:
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	case length >= 0:
+		dst = append(dst, "Content-Length: "...)
+		dst = strconv.AppendInt(dst, length, 10)
+		dst = append(dst, "\r\n"...)
+	}
+	return AppendEnd(dst, id, minor, closing)
+}
+
+// AppendEnd appends the last header lines of an answer and the empty line.
+func AppendEnd(dst []byte, id string, minor uint8, closing bool) []byte {
+	if id != "" {
+		dst = appendField(dst, RequestIDHeader, id)
+	}
+	switch {
+	case closing:
+		dst = append(dst, "Connection: close\r\n"...)
+	case minor == 0:
+		dst = append(dst, "Connection: keep-alive\r\n"...)
+	}
+	return append(dst, "\r\n"...)
 }

@@ -40,19 +40,19 @@ type Finding struct {
 
 // Principal is a caller whose signature was verified. It must not change once it was returned.
 type Principal struct {
-	ARN       string // arn:aws:sts::A:assumed-role/ROLE/SESSION, or a user's
-	RoleARN   string // of an assumed role
-	Account   string
-	UserID    string
-	Type      string // aws:PrincipalType: Account, User, AssumedRole
-	Session   string
-	OrgID     string
-	OrgPaths  []string
-	Tags      map[string]string
-	AccessKey string
+	ARN      string // arn:aws:sts::A:assumed-role/ROLE/SESSION, or a user's
+	Session  string // of an assumed role
+	OrgID    string
+	OrgPaths []string
+	Tags     []Tag
 	// Identity is the principal's identity policies; nil allows nothing.
 	Identity Policy
+	// Subject is the principal in the form that implementations of Policy know.
+	Subject any
 }
+
+// Tag is a principal's tag.
+type Tag struct{ Key, Value string }
 
 // Authenticator verifies signed requests (AWS Signature Version 4 for the service vpc-lattice-svcs).
 type Authenticator interface {

@@ -1,6 +1,10 @@
 package http1
 
-import "bytes"
+import (
+	"bytes"
+	"maps"
+	"slices"
+)
 
 // Response is a parsed response head. It may be parsed into again; that invalidates what it held.
 type Response struct {
@@ -78,3 +82,27 @@ func (r *Response) Parse(head []byte, method string, lim Limits) error {
 
 // Get returns the value of the first header line of that name that is passed on.
 func (r *Response) Get(name string) (string, bool) { return get(r.Fields, name) }
+
+// SetFields gives a response that was not parsed its header lines. Those that concern one connection only, and those that
+// tell of the body's length, are marked as such.
+func (r *Response) SetFields(lines map[string][]string) error {
+	var m framing
+	for _, name := range slices.Sorted(maps.Keys(lines)) {
+		if name == "" || !all([]byte(name), isToken) {
+			return bad("a header name is malformed")
+		}
+		for _, v := range lines[name] {
+			if !ValidValue(v) {
+				return bad("a header value holds a control character")
+			}
+			f := Field{Name: name, Value: v}
+			m = framing{}
+			f.Hop = m.note(&f) != nil || f.Hop
+			r.Fields = append(r.Fields, f)
+		}
+	}
+	return nil
+}
+
+// ValidValue reports whether s can be a header's value.
+func ValidValue(s string) bool { return all([]byte(s), isValue) }

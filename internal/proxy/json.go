@@ -1,0 +1,97 @@
+package proxy
+
+import (
+	"strconv"
+	"unicode/utf8"
+)
+
+// appendString appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		n := 1
+		if c >= utf8.RuneSelf {
+			var r rune
+			if r, n = utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || n > 1 {
+				i += n
+				continue
+			}
+		}
+		dst = append(dst, s[from:i]...)
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c == '\n':
+			dst = append(dst, '\\', 'n')
+		case c >= utf8.RuneSelf:
+			dst = append(dst, `\ufffd`...)
+		default:
+			dst = append(dst, `\u00`...)
+			dst = appendHex(dst, uint64(c), 2)
+		}
+		i += n
+		from = i
+	}
+	dst = append(dst, s[from:]...)
+	return append(dst, '"')
+}
+
+// object appends the members of a JSON object.
+type object struct {
+	dst  []byte
+	open bool
+}
+
+func (o *object) key(k string) {
+	if o.open {
+		o.dst = append(o.dst, ',')
+	}
+	o.open = true
+	o.dst = append(appendString(o.dst, k), ':')
+}
+
+func (o *object) begin(k string) {
+	if k != "" {
+		o.key(k)
+	}
+	o.dst = append(o.dst, '{')
+	o.open = false
+}
+
+func (o *object) end() {
+	o.dst = append(o.dst, '}')
+	o.open = true
+}
+
+func (o *object) string(k, v string) {
+	o.key(k)
+	o.dst = appendString(o.dst, v)
+}
+
+func (o *object) int(k string, v int64) {
+	o.key(k)
+	o.dst = strconv.AppendInt(o.dst, v, 10)
+}
+
+func (o *object) bool(k string, v bool) {
+	o.key(k)
+	o.dst = strconv.AppendBool(o.dst, v)
+}
+
+func (o *object) strings(k string, v []string) {
+	o.key(k)
+	o.dst = append(o.dst, '[')
+	for i, s := range v {
+		if i > 0 {
+			o.dst = append(o.dst, ',')
+		}
+		o.dst = appendString(o.dst, s)
+	}
+	o.dst = append(o.dst, ']')
+}
