@@ -27,16 +27,36 @@ func one[T any](f func(*T) string) func(*T) []string {
 	}
 }
 
+// each returns the different non-empty values that f has for the elements.
+func each[E any](elems []E, f func(E) string) []string {
+	var out []string
+	for _, e := range elems {
+		if v := f(e); v != "" && !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
 // EC2 tables are keyed by id.
 var (
 	VPCs = &Table[vpc.VPC]{name: "vpc", key: func(v *vpc.VPC) string { return v.ID },
-		indexes: []Index[vpc.VPC]{{ByScope, one(func(v *vpc.VPC) string { return v.Scope() })}}}
+		indexes: []Index[vpc.VPC]{{ByScope, one(func(v *vpc.VPC) string { return v.Scope() })},
+			{ByAssociation, func(v *vpc.VPC) []string {
+				return each(v.CIDRs, func(b vpc.CIDRBlock) string { return b.AssociationID })
+			}}}}
 	Subnets = &Table[vpc.Subnet]{name: "subnet", key: func(s *vpc.Subnet) string { return s.ID },
 		indexes: []Index[vpc.Subnet]{{ByScope, one(func(s *vpc.Subnet) string { return s.Scope() })},
 			{ByVPC, one(func(s *vpc.Subnet) string { return s.VPC })}}}
 	RouteTables = &Table[vpc.RouteTable]{name: "route-table", key: func(t *vpc.RouteTable) string { return t.ID },
 		indexes: []Index[vpc.RouteTable]{{ByScope, one(func(t *vpc.RouteTable) string { return t.Scope() })},
-			{ByVPC, one(func(t *vpc.RouteTable) string { return t.VPC })}}}
+			{ByVPC, one(func(t *vpc.RouteTable) string { return t.VPC })},
+			{BySubnet, func(t *vpc.RouteTable) []string {
+				return each(t.Associations, func(a vpc.TableAssociation) string { return a.Subnet })
+			}},
+			{ByAssociation, func(t *vpc.RouteTable) []string {
+				return each(t.Associations, func(a vpc.TableAssociation) string { return a.ID })
+			}}}}
 	InternetGateways = &Table[vpc.InternetGateway]{name: "internet-gateway", key: func(g *vpc.InternetGateway) string { return g.ID },
 		indexes: []Index[vpc.InternetGateway]{{ByScope, one(func(g *vpc.InternetGateway) string { return g.Scope() })},
 			{ByVPC, one(func(g *vpc.InternetGateway) string { return g.VPC })}}}
@@ -50,20 +70,15 @@ var (
 	SecurityGroups = &Table[vpc.SecurityGroup]{name: "security-group", key: func(g *vpc.SecurityGroup) string { return g.ID },
 		indexes: []Index[vpc.SecurityGroup]{{ByScope, one(func(g *vpc.SecurityGroup) string { return g.Scope() })},
 			{ByVPC, one(func(g *vpc.SecurityGroup) string { return g.VPC })},
-			{ByGroup, func(g *vpc.SecurityGroup) []string {
-				var out []string
-				for _, r := range g.Rules {
-					if r.Group != "" && !slices.Contains(out, r.Group) {
-						out = append(out, r.Group)
-					}
-				}
-				return out
-			}}}}
+			{ByName, one(func(g *vpc.SecurityGroup) string { return g.VPC + "/" + g.Name })},
+			{ByRule, func(g *vpc.SecurityGroup) []string { return each(g.Rules, func(r vpc.Rule) string { return r.ID }) }},
+			{ByGroup, func(g *vpc.SecurityGroup) []string { return each(g.Rules, func(r vpc.Rule) string { return r.Group }) }}}}
 	Interfaces = &Table[vpc.NetworkInterface]{name: "interface", key: func(i *vpc.NetworkInterface) string { return i.ID },
 		indexes: []Index[vpc.NetworkInterface]{{ByScope, one(func(i *vpc.NetworkInterface) string { return i.Scope() })},
 			{ByVPC, one(func(i *vpc.NetworkInterface) string { return i.VPC })},
 			{BySubnet, one(func(i *vpc.NetworkInterface) string { return i.Subnet })},
 			{ByUser, one(func(i *vpc.NetworkInterface) string { return i.User })},
+			{ByAttachment, one(func(i *vpc.NetworkInterface) string { return i.AttachmentID })},
 			{ByGroup, func(i *vpc.NetworkInterface) []string { return i.Groups }}}}
 	NetworkACLs = &Table[vpc.NetworkACL]{name: "network-acl", key: func(a *vpc.NetworkACL) string { return a.ID },
 		indexes: []Index[vpc.NetworkACL]{{ByScope, one(func(a *vpc.NetworkACL) string { return a.Scope() })},
@@ -76,7 +91,10 @@ const (
 	BySubnet      = "subnet"
 	ByGroup       = "group"        // security groups: who carries or names the group
 	ByUser        = "user"         // interfaces: the ARN of the load balancer or function behind
-	ByName        = "name"         // "ACCOUNT/REGION/NAME"
+	ByName        = "name"         // "ACCOUNT/REGION/NAME", for security groups "VPC/NAME"
+	ByRule        = "rule"         // security groups: the id of a rule
+	ByAssociation = "association"  // VPCs and route tables: the id of a CIDR block's or subnet's association
+	ByAttachment  = "attachment"   // interfaces
 	ByService     = "service"      // Lattice service id
 	ByNetwork     = "network"      // Lattice service network id
 	ByListener    = "listener"     // id or ARN
