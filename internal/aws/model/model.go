@@ -41,7 +41,6 @@ const (
 	InPath
 	InQuery
 	InHeader
-	InHeaders
 	InStatus
 )
 

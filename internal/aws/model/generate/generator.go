@@ -249,7 +249,7 @@ func (g *generator) errors() []string {
 
 func location(name string) (string, error) {
 	locations := map[string]string{"": "", "uri": "model.InPath", "querystring": "model.InQuery", "header": "model.InHeader",
-		"headers": "model.InHeaders", "statusCode": "model.InStatus"}
+		"statusCode": "model.InStatus"}
 	l, ok := locations[name]
 	if !ok {
 		return "", fmt.Errorf("location %s is not supported", name)

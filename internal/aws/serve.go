@@ -1,0 +1,258 @@
+package aws
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"trellis/internal/aws/model"
+	"trellis/internal/aws/sigv4"
+	"trellis/internal/aws/wire"
+	"trellis/internal/caller"
+	"trellis/internal/fault"
+)
+
+const (
+	bodyLimit     = 1 << 20
+	codeBodyLimit = 70 << 20 // a function's archive in base64, and the rest of its request
+)
+
+// serve carries a request to its operation and writes the answer.
+func (c *call) serve() error {
+	sig, err := sigv4.Parse(c.r)
+	if err != nil {
+		return unsigned(c.envelope(), err)
+	}
+	if c.service = c.h.services[sig.Service]; c.service == nil {
+		return unsigned(c.envelope(), &sigv4.Error{Problem: sigv4.Scope,
+			Message: "Credential should be scoped to a service of this server, not '" + sig.Service + "'."})
+	}
+	who, body, err := c.authenticate(sig)
+	if err != nil {
+		return err
+	}
+	req, err := c.route(body)
+	if err != nil {
+		return err
+	}
+	if c.op == nil || c.op.call == nil {
+		c.notBuilt = true
+		return notBuilt(c.service.Service, c.name)
+	}
+	codec, err := c.op.codec()
+	if err != nil {
+		return err
+	}
+	in, err := codec.Decode(req)
+	if err != nil {
+		return undecodable(c.service.Service, err)
+	}
+	if found := codec.Validate(in); len(found) > 0 {
+		return invalid(c.service.Service, found)
+	}
+	ctx := caller.With(c.r.Context(), who)
+	if c.h.Authorizer != nil {
+		if err := c.h.Authorizer.Authorize(ctx, c.op.action, in); err != nil {
+			return err
+		}
+	}
+	if c.service.Protocol == model.EC2Query && dryRun(in) {
+		return fault.New(fault.Invalid, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+	}
+	out, err := c.op.call(ctx, in)
+	if err != nil {
+		return err
+	}
+	if out == nil {
+		out = c.op.NewOutput()
+	}
+	res := codec.Encode(out, c.w.Header(), c.id)
+	if res.ContentType != "" {
+		c.w.Header().Set("Content-Type", res.ContentType)
+	}
+	c.write(res.Status, res.Body)
+	c.observe(res.Status, "")
+	return nil
+}
+
+// authenticate reads the body and answers whose signature the request carries.
+func (c *call) authenticate(sig *sigv4.Signature) (*caller.Caller, []byte, error) {
+	m := c.service.Service
+	ip, _, err := net.SplitHostPort(c.r.RemoteAddr)
+	if err != nil {
+		ip = c.r.RemoteAddr
+	}
+	credential, err := c.h.Credentials.Credential(c.r.Context(), sig.AccessKey, sig.Token)
+	verify := true
+	if fault.Is(err, fault.NotFound) && c.h.Dev && net.ParseIP(ip).IsLoopback() {
+		if account := conventional(sig.AccessKey); account != "" {
+			credential = Credential{Caller: caller.Caller{Account: account, Kind: caller.Root, ARN: "arn:aws:iam::" + account + ":root", UserID: account}}
+			verify, err = false, nil
+		}
+	}
+	if err != nil {
+		return nil, nil, unknownKey(m, err)
+	}
+	if verify {
+		if err := sig.CheckTime(c.h.Now()); err != nil {
+			return nil, nil, unsigned(m, err)
+		}
+	}
+	body, err := c.body()
+	if err != nil {
+		return nil, nil, err
+	}
+	if verify {
+		if err := sig.Verify(c.r, body, credential.Secret, &c.h.keys); err != nil {
+			return nil, nil, unsigned(m, err)
+		}
+	}
+	who := credential.Caller
+	who.Region, who.AccessKey, who.RequestID, who.SourceIP, who.UserAgent = sig.Region, sig.AccessKey, c.id, ip, c.r.UserAgent()
+	return &who, body, nil
+}
+
+// conventional is the account that local AWS tools mean by an access key.
+func conventional(key string) string {
+	if key == "test" {
+		return "000000000000"
+	}
+	if len(key) != 12 || strings.Trim(key, "0123456789") != "" {
+		return ""
+	}
+	return key
+}
+
+func (c *call) body() ([]byte, error) {
+	limit := int64(bodyLimit)
+	if c.service.Package == "lambda" {
+		limit = codeBodyLimit
+	}
+	tooLarge := fault.New(fault.TooLarge, "", "Request must be smaller than %d bytes", limit)
+	if c.r.ContentLength > limit {
+		return nil, tooLarge
+	}
+	if c.r.ContentLength == 0 || c.r.Body == nil || c.r.Body == http.NoBody {
+		return nil, nil
+	}
+	var body []byte
+	var err error
+	if n := c.r.ContentLength; n > 0 {
+		body = make([]byte, n)
+		_, err = io.ReadFull(c.r.Body, body)
+	} else {
+		body, err = io.ReadAll(io.LimitReader(c.r.Body, limit+1))
+	}
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "", "The request body could not be read.")
+	}
+	if int64(len(body)) > limit {
+		return nil, tooLarge
+	}
+	return body, nil
+}
+
+// route finds the operation and what it is decoded from.
+func (c *call) route(body []byte) (*wire.Request, error) {
+	m := c.service.Service
+	switch m.Protocol {
+	case model.RESTJSON:
+		name, labels, wrongMethod := c.service.router().find(c.r)
+		if name == "" {
+			e := unknownOperation(m, "", "")
+			if wrongMethod {
+				e.Message = "This path does not take the method " + shown(c.r.Method) + "."
+			}
+			return nil, e
+		}
+		c.name, c.op = name, c.service.operations[name]
+		return &wire.Request{Labels: labels, Query: c.r.URL.RawQuery, Header: c.r.Header, Body: body}, nil
+	case model.JSON10, model.JSON11:
+		name, ok := strings.CutPrefix(c.r.Header.Get("X-Amz-Target"), m.TargetPrefix+".")
+		if c.r.Method != http.MethodPost || !ok || !c.service.knows(name) {
+			return nil, unknownOperation(m, name, "")
+		}
+		c.name, c.op = name, c.service.operations[name]
+		return &wire.Request{Body: body}, nil
+	}
+	text := c.r.URL.RawQuery
+	if c.r.Method == http.MethodPost {
+		text = string(body)
+	} else if c.r.Method != http.MethodGet {
+		return nil, unknownOperation(m, "", "")
+	}
+	form, err := wire.ParseForm(text)
+	if err != nil {
+		return nil, undecodable(m, err)
+	}
+	if form.Action == "" || !c.service.knows(form.Action) || form.Version != "" && form.Version != m.APIVersion {
+		return nil, unknownOperation(m, form.Action, form.Version)
+	}
+	c.name, c.op = form.Action, c.service.operations[form.Action]
+	return &wire.Request{Form: form}, nil
+}
+
+// dryRun reports whether an EC2 input only asks if it would be allowed.
+func dryRun(in any) bool {
+	f := reflect.ValueOf(in).Elem().FieldByName("DryRun")
+	if !f.IsValid() {
+		return false
+	}
+	asked, _ := f.Interface().(*bool)
+	return asked != nil && *asked
+}
+
+// undecodable words a request that does not parse.
+func undecodable(m *model.Service, err error) error {
+	var bad *wire.Malformed
+	if !errors.As(err, &bad) {
+		return err
+	}
+	e := fault.New(fault.Invalid, "SerializationException", "%s", bad.Message)
+	switch m.Protocol {
+	case model.EC2Query:
+		switch {
+		case bad.Unknown:
+			e.Code = "UnknownParameter"
+		case bad.Member == "":
+			e.Code = "MalformedQueryString"
+		default:
+			e.Code = "InvalidParameterValue"
+		}
+	case model.Query:
+		e.Code = "MalformedInput"
+	case model.RESTJSON:
+		switch m.Package {
+		case "vpclattice":
+			e.Code, e.Reason = "ValidationException", "cannotParse"
+			if bad.Member != "" {
+				e.Fields = []fault.Field{{Name: bad.Member, Message: bad.Message}}
+			}
+		case "lambda":
+			e.Code = "InvalidRequestContentException"
+			e.Message = "Could not parse request body into json: " + bad.Message
+		}
+	}
+	return e
+}
+
+// invalid words constraint violations as the API does.
+func invalid(m *model.Service, found []wire.Violation) *fault.Error {
+	if m.Protocol == model.EC2Query {
+		return invalidEC2(found[0])
+	}
+	e := &fault.Error{Kind: fault.Invalid, Message: violations(found)}
+	switch m.Package {
+	case "lambda":
+		e.Code = "ValidationException"
+	case "vpclattice":
+		e.Reason = "fieldValidationFailed"
+		for _, v := range found {
+			e.Fields = append(e.Fields, fault.Field{Name: v.Path, Message: v.Constraint})
+		}
+	}
+	return e
+}
