@@ -72,10 +72,7 @@ func (x *index) internetTable() Table {
 				{MatchPinned{Set: setPinned4}, Accept{}},
 				dropFor(DropSpoofed),
 			}},
-			{Name: "output", Hook: HookOutput, Rules: []FilterRule{
-				dropFor(DropSilenced, MatchICMPError{}),
-				dropFor(DropSilenced, MatchICMPError{IPv6: true}),
-			}},
+			{Name: "output", Hook: HookOutput, Rules: silence()},
 		},
 	}
 }

@@ -148,8 +148,11 @@ type (
 	MatchLocal struct{}
 	// MatchRefusal holds for a TCP reset that answers a connection request.
 	MatchRefusal struct{}
-	// MatchICMPError holds for ICMP messages that report an error.
-	MatchICMPError struct{ IPv6 bool }
+	// MatchICMPTypes holds for a range of ICMP types.
+	MatchICMPTypes struct {
+		IPv6     bool
+		From, To int
+	}
 	// Count adds to a named counter.
 	Count struct{ Counter string }
 	// Dispatch goes where a verdict map says; no element, no effect.
@@ -238,11 +241,11 @@ func (MatchInvalid) String() string     { return "ct state invalid" }
 func (MatchOriginal) String() string    { return "ct direction original" }
 func (MatchLocal) String() string       { return "fib daddr type local" }
 func (MatchRefusal) String() string     { return "tcp flags & rst == rst tcp sequence 0" }
-func (s MatchICMPError) String() string {
+func (s MatchICMPTypes) String() string {
 	if s.IPv6 {
-		return "icmpv6 type 1-4"
+		return fmt.Sprintf("icmpv6 type %d-%d", s.From, s.To)
 	}
-	return "icmp type { 3, 4, 5, 11, 12 }"
+	return fmt.Sprintf("icmp type %d-%d", s.From, s.To)
 }
 func (s Count) String() string    { return fmt.Sprintf("counter name %q", s.Counter) }
 func (s Dispatch) String() string { return direction(s.Out) + " vmap @" + s.Map }

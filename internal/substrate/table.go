@@ -180,19 +180,26 @@ func (b *builder) input() {
 }
 
 func (b *builder) output() {
-	rules := []FilterRule{
-		{MatchLink{Out: true, Name: "lo"}, MatchLocal{}, Accept{}},
-		dropFor(DropSilenced, MatchICMPError{}),
-		dropFor(DropSilenced, MatchICMPError{IPv6: true}),
+	rules := []FilterRule{{MatchLink{Out: true, Name: "lo"}, MatchLocal{}, Accept{}}}
+	rules = append(rules, silence()...)
+	rules = append(rules,
 		dropFor(DropSilenced, MatchRefusal{}),
-		{MatchEstablished{}, Accept{}},
-		dropFor(DropInvalid, MatchInvalid{}),
-	}
+		FilterRule{MatchEstablished{}, Accept{}},
+		dropFor(DropInvalid, MatchInvalid{}))
 	for _, p := range b.x.cfg.LatticePrefixes {
 		rules = append(rules, FilterRule{MatchAddress{Prefix: p.Masked()}, Goto{chainToHost}})
 	}
 	rules = append(rules, dropFor(DropNoHost))
 	b.chain("output", HookOutput, true, rules...)
+}
+
+// silence drops the errors a router would report.
+func silence() []FilterRule {
+	return []FilterRule{
+		dropFor(DropSilenced, MatchICMPTypes{From: 3, To: 5}),
+		dropFor(DropSilenced, MatchICMPTypes{From: 11, To: 12}),
+		dropFor(DropSilenced, MatchICMPTypes{IPv6: true, From: 1, To: 4}),
+	}
 }
 
 // destinations is where a packet goes once its sender may send it.

@@ -1,0 +1,171 @@
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+
+	"trellis/internal/substrate"
+)
+
+// guests are the namespaces behind one shared interface.
+type guests struct {
+	mu     sync.Mutex
+	byNum  map[int]*Guest
+	next   int
+	closed bool
+}
+
+// Guest is the namespace of one instance behind a shared interface.
+type Guest struct {
+	*Namespace
+	host   *Host
+	realm  *realm
+	number int
+	index  int // of the link, in the interface's namespace
+	plan   substrate.GuestPlan
+}
+
+// AddGuest makes a namespace behind an interface whose Config says Guests. It can be
+// called at any time; removing the interface removes its guests.
+func (h *Host) AddGuest(iface string) (*Guest, error) {
+	r := h.realm(iface)
+	if r == nil {
+		return nil, fmt.Errorf("interface %s is not there", iface)
+	}
+	if r.kind != substrate.KindShared {
+		return nil, fmt.Errorf("interface %s takes no guests", iface)
+	}
+	g, err := r.guests.reserve(h, r)
+	if err != nil {
+		return nil, fmt.Errorf("interface %s: %w", iface, err)
+	}
+	if err := g.build(); err != nil {
+		r.guests.free(g)
+		return nil, fmt.Errorf("guest of %s: %w", iface, err)
+	}
+	// The interface may have gone meanwhile, without this guest.
+	r.guests.mu.Lock()
+	closed := r.guests.closed
+	r.guests.mu.Unlock()
+	if closed {
+		g.Namespace.close()
+		return nil, fmt.Errorf("interface %s is not there", iface)
+	}
+	return g, nil
+}
+
+// Address is what the guest sees as its own.
+func (g *Guest) Address() netip.Addr { return g.plan.Link.B.Addresses[0] }
+
+// reserve finds a number that has been free the longest.
+func (s *guests) reserve(h *Host, r *realm) (*Guest, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errClosed
+	}
+	if s.byNum == nil {
+		s.byNum = map[int]*Guest{}
+	}
+	for range substrate.MaxGuests {
+		n := s.next
+		s.next = (s.next + 1) % substrate.MaxGuests
+		if s.byNum[n] != nil {
+			continue
+		}
+		plan, err := substrate.Guest(r.ns.name, n)
+		if err != nil {
+			return nil, err
+		}
+		g := &Guest{host: h, realm: r, number: n, plan: plan}
+		s.byNum[n] = g
+		return g, nil
+	}
+	return nil, errors.New("every guest address is taken")
+}
+
+func (s *guests) free(g *Guest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.byNum, g.number)
+}
+
+func (g *Guest) build() (err error) {
+	writes := &g.host.writes
+	outer := g.realm.ns
+	inner, err := newNamespace(g.plan.Link.B.Namespace, substrate.KindInterface, writes)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			inner.close()
+		}
+	}()
+	ia, ib, err := addLink(g.plan.Link, outer, inner, writes)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = delLink(outer, ia, writes)
+		}
+	}()
+	writes.Add(int64(2 + len(g.plan.Neighbours) + len(g.plan.Routes)))
+	if err := outer.rt.NeighSet(neighbourOf(g.plan.HostEntry, ia)); err != nil {
+		return fmt.Errorf("set neighbour: %w", err)
+	}
+	if err := outer.rt.RouteReplace(routeOf(g.plan.HostRoute, ia)); err != nil {
+		return fmt.Errorf("set route: %w", err)
+	}
+	for _, n := range g.plan.Neighbours {
+		if err := inner.rt.NeighSet(neighbourOf(n, ib)); err != nil {
+			return fmt.Errorf("set neighbour: %w", err)
+		}
+	}
+	for _, p := range g.plan.Routes {
+		if err := inner.rt.RouteReplace(routeOf(p, ib)); err != nil {
+			return fmt.Errorf("set route: %w", err)
+		}
+	}
+	g.realm.guests.mu.Lock()
+	defer g.realm.guests.mu.Unlock()
+	g.Namespace, g.index = inner, ia
+	return nil
+}
+
+// Remove takes the guest away with the processes in it. Its number is used again
+// only when nothing remembers its connections.
+func (g *Guest) Remove() error {
+	s := &g.realm.guests
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	g.Namespace.close()
+	if closed {
+		return nil
+	}
+	err := errors.Join(
+		delLink(g.realm.ns, g.index, &g.host.writes),
+		forget(g.realm.ns, addressFilter{g.Address(): true}, &g.host.writes),
+	)
+	if err == nil {
+		s.free(g)
+	}
+	return err
+}
+
+// close ends all guests. Their links go with the namespace of the interface.
+func (s *guests) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, g := range s.byNum {
+		if g.Namespace != nil {
+			g.Namespace.close()
+		}
+	}
+	s.byNum = nil
+}

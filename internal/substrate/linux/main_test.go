@@ -1,0 +1,147 @@
+package linux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"trellis/internal/substrate"
+)
+
+// TestMain runs the tests where network namespaces can be made: here as root, else
+// in a user namespace. Where neither can be, the privileged tests say so and skip.
+func TestMain(m *testing.M) {
+	code, entered, err := Enter()
+	if entered {
+		os.Exit(code)
+	}
+	noNamespaces = err
+	os.Exit(m.Run())
+}
+
+// noNamespaces is why privileged tests cannot run here.
+var noNamespaces error
+
+const nobody = 65534
+
+// The same tests as a user without any privilege.
+func TestPrivilegedAsOrdinaryUser(t *testing.T) {
+	if os.Getuid() != 0 || os.Getenv(insideVariable) != "" {
+		t.Skip("this is the ordinary user's run")
+	}
+	cmd := exec.Command("/proc/self/exe", "-test.run=^TestPrivileged", "-test.v")
+	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), "HOME=/")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}, Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if strings.Contains(string(out), "user namespace:") {
+		t.Skipf("an ordinary user may not here:\n%s", out)
+	}
+	if strings.Count(string(out), "--- PASS") < 2 {
+		t.Fatalf("hardly a test ran:\n%s", out)
+	}
+	t.Logf("%d tests passed as uid %d", strings.Count(string(out), "--- PASS"), nobody)
+}
+
+func newHost(t *testing.T) *Host {
+	t.Helper()
+	if noNamespaces != nil {
+		t.Skipf("no user namespace: %v", noNamespaces)
+	}
+	h := New()
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return h
+}
+
+func apply(t *testing.T, h *Host, cfg substrate.Config) {
+	t.Helper()
+	problems, err := h.Apply(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Fatalf("apply: %s", p)
+	}
+}
+
+func namespace(t *testing.T, h *Host, id string) *Namespace {
+	t.Helper()
+	n, ok := h.Namespace(id)
+	if !ok {
+		t.Fatalf("no namespace %s", id)
+	}
+	return n
+}
+
+// serve answers every connection to the address with a word and the peer it saw.
+func serve(t *testing.T, n *Namespace, addr, word string) {
+	t.Helper()
+	l, err := n.Listen("tcp", netip.MustParseAddrPort(addr))
+	if err != nil {
+		t.Fatalf("listen in %s: %v", n.Name(), err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprintf(c, "%s %s", word, c.RemoteAddr().(*net.TCPAddr).IP)
+			c.Close()
+		}
+	}()
+}
+
+// silence is how long no answer counts as a timeout.
+const silence = 150 * time.Millisecond
+
+// ask connects and reads the answer; "timeout" if nothing at all comes back.
+func ask(n *Namespace, source, destination string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), silence)
+	defer cancel()
+	var from netip.AddrPort
+	if source != "" {
+		from = netip.AddrPortFrom(netip.MustParseAddr(source), 0)
+	}
+	c, err := n.Dial(ctx, "tcp", from, netip.MustParseAddrPort(destination))
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "timeout"
+	}
+	if err != nil {
+		return err.Error()
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(5 * time.Second))
+	b := make([]byte, 100)
+	k, err := c.Read(b)
+	if err != nil {
+		return "read: " + err.Error()
+	}
+	return string(b[:k])
+}
+
+func wantAnswer(t *testing.T, h *Host, from, to, want string) {
+	t.Helper()
+	if got := ask(namespace(t, h, from), "", to); got != want {
+		t.Errorf("%s to %s: got %q, want %q", from, to, got, want)
+	}
+}
