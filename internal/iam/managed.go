@@ -22,12 +22,12 @@ type ManagedPolicy struct {
 // ReadOnlyAccess, which covers the services a landing zone meets.
 func ManagedPolicies() []ManagedPolicy {
 	return []ManagedPolicy{
-		managed("AdministratorAccess", "/", "v1", "Provides full access to AWS services and resources.",
-			"2015-02-06T18:39:00Z", "2015-02-06T18:39:00Z", allowEverything),
 		managed("AWSLambdaBasicExecutionRole", "/service-role/", "v1", "Lets a Lambda function write its log.",
 			"2015-04-09T15:03:00Z", "2015-04-09T15:03:00Z", lambdaBasicExecution),
 		managed("AWSLambdaVPCAccessExecutionRole", "/service-role/", "v3", "Lets a Lambda function write its log and have network interfaces in a VPC.",
 			"2016-02-11T23:15:00Z", "2024-01-05T22:38:00Z", lambdaVPCAccessExecution),
+		managed("AdministratorAccess", "/", "v1", "Provides full access to AWS services and resources.",
+			"2015-02-06T18:39:00Z", "2015-02-06T18:39:00Z", allowEverything),
 		managed("PowerUserAccess", "/", "v12", "Provides full access to AWS services and resources, but not to users, groups, the organization and the account.",
 			"2015-02-06T18:39:00Z", "2026-02-12T17:59:00Z", powerUser),
 		managed("ReadOnlyAccess", "/", "v1", "Provides read-only access to AWS services and resources.",
