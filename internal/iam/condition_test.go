@@ -252,6 +252,33 @@ func TestBuiltinKeys(t *testing.T) {
 	}
 }
 
+func TestContexts(t *testing.T) {
+	partial := Partial{}
+	partial.Set("t:Here", "x")
+	partial.Set("t:Absent")
+	for _, c := range []struct {
+		context   Context
+		key       string
+		principal Principal
+		want      presence
+	}{
+		{nil, "t:Here", user, absent},
+		{Map{}, "t:Here", user, absent},
+		{partial, "T:HERE", user, present},
+		{partial, "t:Absent", user, absent},
+		{partial, "t:Other", user, unavailable},
+		{partial, "aws:CurrentTime", user, unavailable},
+		{partial, "aws:username", session, absent}, // the principal alone knows
+		{partial, "aws:PrincipalTag/x", user, absent},
+		{partial, "aws:PrincipalOrgID", Principal{}, absent},
+	} {
+		r := Request{Principal: c.principal, Context: c.context}
+		if got := r.lookup(MakeKey(c.key)).state; got != c.want {
+			t.Errorf("%s in %T: %v, want %v", c.key, c.context, got, c.want)
+		}
+	}
+}
+
 func TestMakeKey(t *testing.T) {
 	for s, want := range map[string]Key{
 		"aws:SourceIp": {"aws:sourceip", ""},

@@ -42,6 +42,8 @@ func (h *httpRequest) Lookup(k Key) Values {
 		return One(h.vpc)
 	case "vpc-lattice-svcs:sourcevpcowneraccount":
 		return One(h.owner)
+	default:
+		return Unavailable()
 	}
 	return Values{}
 }

@@ -49,7 +49,7 @@ type Principal struct {
 	UserID string
 	// OrgID is the organization of the principal's account, empty where it is in none.
 	OrgID string
-	// Tags are the tags of the user or the session.
+	// Tags are the tags of the user, or those of the role and the session.
 	Tags []Tag
 }
 

@@ -38,7 +38,7 @@ func (r Resource) String() string {
 	return r.ARN + r.Path
 }
 
-// Context looks up the condition keys of a request. The strings it returns are only read until Decide returns, and nothing
+// Context looks up the condition keys of a request. A key that it cannot answer for is [Unavailable], not absent. The strings it returns are only read until Decide returns, and nothing
 // keeps them, so they may alias buffers. Lookup gives the same answer throughout one Decide.
 type Context interface {
 	Lookup(Key) Values
@@ -113,7 +113,7 @@ func (v Values) At(i int) string {
 	return v.rest[i-1]
 }
 
-// Map is a Context held in memory.
+// Map is a complete Context held in memory: a key it does not hold is absent.
 type Map map[Key]Values
 
 // Lookup returns the key's values.
@@ -122,9 +122,24 @@ func (m Map) Lookup(k Key) Values { return m[k] }
 // Set gives the key written as name its values.
 func (m Map) Set(name string, values ...string) { m[MakeKey(name)] = Many(values) }
 
-// lookup answers from the principal, the resource and the time first, then from the context.
+// Partial is a Map that is not complete: a key it does not hold is unavailable. A key that is known to be absent is set
+// without values.
+type Partial map[Key]Values
+
+// Lookup returns the key's values.
+func (m Partial) Lookup(k Key) Values {
+	if v, ok := m[k]; ok {
+		return v
+	}
+	return Unavailable()
+}
+
+// Set gives the key written as name its values.
+func (m Partial) Set(name string, values ...string) { m[MakeKey(name)] = Many(values) }
+
+// lookup answers from the principal, the resource and the time where the key is theirs, else from the context.
 func (r *Request) lookup(k Key) Values {
-	if v := r.builtin(k); v.state != absent {
+	if v, ok := r.builtin(k); ok {
 		return v
 	}
 	if r.Context == nil {
@@ -133,19 +148,20 @@ func (r *Request) lookup(k Key) Values {
 	return r.Context.Lookup(k)
 }
 
-func (r *Request) builtin(k Key) Values {
+// builtin returns the values of a key that follows from r's own fields, and whether k is one.
+func (r *Request) builtin(k Key) (Values, bool) {
 	p := &r.Principal
 	value := ""
 	switch k.Name {
 	case "aws:principaltag":
-		return p.tag(k.Arg)
+		return p.tag(k.Arg), true
 	case "aws:principalarn":
 		value = p.ARN
 		if p.Kind == AssumedRole {
 			value = p.RoleARN
 		}
 		if value == "" && p.Kind != Anonymous {
-			return Unavailable()
+			return Unavailable(), true
 		}
 	case "aws:principalaccount":
 		value = p.Account
@@ -171,23 +187,27 @@ func (r *Request) builtin(k Key) Values {
 	case "aws:resourceaccount":
 		switch {
 		case r.Resource.Unknown:
-			return Unavailable()
+			return Unavailable(), true
 		case r.Resource.Account != "":
 			value = r.Resource.Account
 		default:
 			value = p.Account
 		}
 	case "aws:currenttime":
-		if !r.Time.IsZero() {
-			value = r.Time.UTC().Format(time.RFC3339)
+		if r.Time.IsZero() {
+			return Values{}, false
 		}
+		value = r.Time.UTC().Format(time.RFC3339)
 	case "aws:epochtime":
-		if !r.Time.IsZero() {
-			value = strconv.FormatInt(r.Time.Unix(), 10)
+		if r.Time.IsZero() {
+			return Values{}, false
 		}
+		value = strconv.FormatInt(r.Time.Unix(), 10)
+	default:
+		return Values{}, false
 	}
 	if value == "" {
-		return Values{}
+		return Values{}, true
 	}
-	return One(value)
+	return One(value), true
 }
