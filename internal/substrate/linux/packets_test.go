@@ -1,8 +1,10 @@
 package linux
 
 import (
+	"net"
 	"net/netip"
 	"testing"
+	"time"
 
 	"trellis/internal/substrate"
 )
@@ -71,9 +73,7 @@ func TestPrivilegedSecurityGroups(t *testing.T) {
 	// Nobody there, and a port nobody listens on where it is allowed.
 	wantAnswer(t, h, "eni-1", "10.0.2.99:80", "timeout")
 	wantAnswer(t, h, "eni-1", "192.0.2.1:80", "timeout")
-	if got := ask(server, "", "10.0.1.10:80"); got != "dial tcp 10.0.1.10:80: connect: connection refused" {
-		t.Errorf("closed port of an open group: %q", got)
-	}
+	wantAnswer(t, h, "eni-2", "10.0.1.10:80", "dial tcp 10.0.1.10:80: connect: connection refused")
 }
 
 // The state of the world of the landing zone in small: main peers with blue and
@@ -139,4 +139,180 @@ func TestPrivilegedPeering(t *testing.T) {
 	apply(t, h, cfg)
 	wantAnswer(t, h, "eni-blue", "10.0.1.10:80", "timeout")
 	wantAnswer(t, h, "eni-green", "10.0.1.10:80", "main 10.2.1.10")
+}
+
+func lattice(mode substrate.LatticeMode, groups ...string) substrate.Config {
+	vpc := oneVPC()
+	vpc.Lattice, vpc.LatticeGroups = mode, groups
+	fromLattice := tcpFrom("sg-server", 80, latticePrefixes)
+	toLattice := tcpFrom("sg-lattice", 80, nil, "sg-client")
+	vpc.SecurityGroups = []substrate.SecurityGroup{anyAny("sg-client"), fromLattice, toLattice}
+	return substrate.Config{LatticePrefixes: latticePrefixes, VPCs: []substrate.VPC{vpc}}
+}
+
+// The proxy's side of Lattice: a listener on a Lattice address, and a dial to a
+// target from there.
+func TestPrivilegedLattice(t *testing.T) {
+	const address = "169.254.171.33"
+	h := newHost(t)
+	apply(t, h, lattice(substrate.LatticeAssociated))
+	serve(t, namespace(t, h, "vpc-a"), address+":80", "lattice")
+	serve(t, namespace(t, h, "eni-2"), "10.0.2.10:80", "target")
+	serve(t, namespace(t, h, "eni-2"), "10.0.2.10:81", "shut")
+	serve(t, namespace(t, h, "eni-1"), "10.0.1.10:80", "client")
+
+	steps := []struct {
+		name   string
+		mode   substrate.LatticeMode
+		groups []string
+		from1  string // eni-1, whom sg-lattice lets in
+		from2  string // eni-2, whom it does not
+	}{
+		{"associated", substrate.LatticeAssociated, nil, "lattice 10.0.1.10", "lattice 10.0.2.10"},
+		{"associated with a group", substrate.LatticeAssociated, []string{"sg-lattice"}, "lattice 10.0.1.10", "timeout"},
+		{"targets only", substrate.LatticeTargets, nil, "timeout", "timeout"},
+		{"not at all", substrate.LatticeNone, nil, "timeout", "timeout"},
+		{"associated again", substrate.LatticeAssociated, nil, "lattice 10.0.1.10", "lattice 10.0.2.10"},
+	}
+	for _, s := range steps {
+		t.Run(s.name, func(t *testing.T) {
+			apply(t, h, lattice(s.mode, s.groups...))
+			wantAnswer(t, h, "eni-1", address+":80", s.from1)
+			wantAnswer(t, h, "eni-2", address+":80", s.from2)
+			// A port nobody serves is silence too, not a refusal.
+			wantAnswer(t, h, "eni-1", address+":81", "timeout")
+			wantAnswer(t, h, "eni-1", "169.254.171.99:80", "timeout")
+			if s.mode == substrate.LatticeNone {
+				return // nobody dials from there
+			}
+			wantAnswerFrom(t, h, "vpc-a", address, "10.0.2.10:80", "target "+address)
+			for _, to := range []string{"10.0.2.10:81", "10.0.2.99:80", "192.0.2.1:80"} {
+				wantAnswerFrom(t, h, "vpc-a", address, to, "timeout")
+			}
+		})
+	}
+}
+
+func TestPrivilegedLatticeIPv6(t *testing.T) {
+	const address = "fd00:ec2:80::a9fe:ab21"
+	h := newHost(t)
+	cfg := lattice(substrate.LatticeAssociated, "sg-lattice")
+	vpc := &cfg.VPCs[0]
+	vpc.CIDRs = append(vpc.CIDRs, prefixes("2001:db8::/56")...)
+	vpc.Subnets[0].CIDRs = append(vpc.Subnets[0].CIDRs, prefixes("2001:db8:0:1::/64")...)
+	vpc.Subnets[1].CIDRs = append(vpc.Subnets[1].CIDRs, prefixes("2001:db8:0:2::/64")...)
+	vpc.Interfaces[0].Addresses = addrs("10.0.1.10", "2001:db8:0:1::10")
+	vpc.Interfaces[1].Addresses = addrs("10.0.2.10", "2001:db8:0:2::10")
+	apply(t, h, cfg)
+	serve(t, namespace(t, h, "vpc-a"), "["+address+"]:80", "lattice")
+	serve(t, namespace(t, h, "eni-2"), "[2001:db8:0:2::10]:80", "target")
+	wantAnswer(t, h, "eni-1", "["+address+"]:80", "lattice 2001:db8:0:1::10")
+	wantAnswer(t, h, "eni-2", "["+address+"]:80", "timeout")
+	wantAnswer(t, h, "eni-1", "["+address+"]:81", "timeout")
+	wantAnswer(t, h, "eni-1", "[2001:db8:0:2::10]:80", "timeout")
+	wantAnswer(t, h, "eni-1", "[2001:db8:0:2::99]:80", "timeout")
+	wantAnswer(t, h, "eni-1", "[2001:db8:ffff::1]:80", "timeout")
+	wantAnswerFrom(t, h, "vpc-a", address, "[2001:db8:0:2::10]:80", "target "+address)
+	cfg.VPCs[0].Lattice = substrate.LatticeNone
+	apply(t, h, cfg)
+	wantAnswer(t, h, "eni-1", "["+address+"]:80", "timeout")
+}
+
+// What a workload sends under another's name goes nowhere.
+func TestPrivilegedSpoofedSource(t *testing.T) {
+	h := newHost(t)
+	cfg := substrate.Config{LatticePrefixes: latticePrefixes, VPCs: []substrate.VPC{oneVPC()}}
+	cfg.VPCs[0].SecurityGroups[1] = anyAny("sg-server")
+	apply(t, h, cfg)
+	packets, err := namespace(t, h, "eni-2").ListenPacket("udp", netip.MustParseAddrPort("10.0.2.10:9"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packets.Close()
+	client := namespace(t, h, "eni-1")
+	for _, source := range []string{"10.0.1.99", "10.0.2.99", "169.254.171.5", "192.0.2.7", "10.0.1.10"} {
+		if err := addAddress(client, 2, netip.MustParseAddr(source), &h.writes); err != nil {
+			t.Fatal(err)
+		}
+		c, err := client.ListenPacket("udp", netip.AddrPortFrom(netip.MustParseAddr(source), 1000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.WriteTo([]byte(source), packets.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+	}
+	// Packets between two namespaces keep their order: the true one comes first only
+	// if no other came before.
+	b := make([]byte, 100)
+	packets.SetReadDeadline(time.Now().Add(5 * time.Second))
+	n, _, err := packets.ReadFrom(b)
+	if err != nil || string(b[:n]) != "10.0.1.10" {
+		t.Errorf("received %q, %v", b[:n], err)
+	}
+}
+
+func TestPrivilegedRevokeAndRestore(t *testing.T) {
+	h := newHost(t)
+	open := substrate.Config{VPCs: []substrate.VPC{oneVPC()}}
+	shut := substrate.Config{VPCs: []substrate.VPC{oneVPC()}}
+	shut.VPCs[0].SecurityGroups[1].Ingress = nil
+	apply(t, h, open)
+	echo(t, namespace(t, h, "eni-2"), "10.0.2.10:80")
+	first := dial(t, namespace(t, h, "eni-1"), "10.0.2.10:80")
+	wantEcho(t, first)
+	apply(t, h, shut)
+	wantAnswer(t, h, "eni-1", "10.0.2.10:80", "timeout")
+	wantEcho(t, first) // an established flow stays, as on AWS
+	apply(t, h, open)
+	second := dial(t, namespace(t, h, "eni-1"), "10.0.2.10:80")
+	wantEcho(t, second)
+}
+
+// Whoever gets an address next does not inherit the connections of who had it.
+func TestPrivilegedAddressReuse(t *testing.T) {
+	h := newHost(t)
+	cfg := substrate.Config{VPCs: []substrate.VPC{oneVPC()}}
+	apply(t, h, cfg)
+	server, err := namespace(t, h, "eni-2").ListenPacket("udp", netip.MustParseAddrPort("10.0.2.10:80"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	cfg.VPCs[0].SecurityGroups[1].Ingress[0].Protocol = 17
+	apply(t, h, cfg)
+	client, err := namespace(t, h, "eni-1").ListenPacket("udp", netip.MustParseAddrPort("10.0.1.10:1000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	b := make([]byte, 100)
+	receive := func(c net.PacketConn) (string, error) {
+		c.SetReadDeadline(time.Now().Add(silence))
+		n, _, err := c.ReadFrom(b)
+		return string(b[:n]), err
+	}
+	client.WriteTo([]byte("hello"), server.LocalAddr())
+	if got, err := receive(server); got != "hello" {
+		t.Fatalf("server received %q, %v", got, err)
+	}
+	// A stranger who may reach nothing takes the address of the client.
+	stranger := iface("eni-3", "subnet-1", "sg-none", "10.0.1.10")
+	cfg.VPCs[0].Interfaces[0] = stranger
+	cfg.VPCs[0].SecurityGroups = append(cfg.VPCs[0].SecurityGroups, substrate.SecurityGroup{ID: "sg-none"})
+	apply(t, h, cfg)
+	late, err := namespace(t, h, "eni-3").ListenPacket("udp", netip.MustParseAddrPort("10.0.1.10:1000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close()
+	late.WriteTo([]byte("intruder"), server.LocalAddr())
+	if got, err := receive(server); err == nil {
+		t.Errorf("server received %q from the new holder of the address", got)
+	}
+	server.WriteTo([]byte("reply"), client.LocalAddr())
+	if got, err := receive(late); err == nil {
+		t.Errorf("new holder received %q meant for the old one", got)
+	}
 }
