@@ -53,12 +53,15 @@ type table interface {
 type content interface {
 	snapshot() content
 	apply(e store.Event, key string, value []byte) error
+	size() int
 }
 
 func (t *Table[T]) prefix() string { return t.name }
 func (t *Table[T]) isStatus() bool { return t.status }
 func (t *Table[T]) isSealed() bool { return t.sealed }
 func (t *Table[T]) empty() content { return &rows[T]{table: t} }
+
+func (r *rows[T]) size() int { return r.byKey.Len() }
 
 func (r *rows[T]) snapshot() content {
 	return &rows[T]{table: r.table, byKey: *r.byKey.Copy(), byVal: *r.byVal.Copy()}

@@ -241,3 +241,14 @@ func (v *View) locate(key string) (table, string, error) {
 	}
 	return t, rest, nil
 }
+
+// Count returns how many rows each table has that has any.
+func Count(s *Snapshot) map[string]int {
+	out := map[string]int{}
+	for t, c := range s.contents {
+		if n := c.size(); n > 0 && !t.isStatus() {
+			out[t.prefix()] = n
+		}
+	}
+	return out
+}
