@@ -140,6 +140,7 @@ func TestPrincipals(t *testing.T) {
 		{`"NotPrincipal":{"AWS":["111111111111","arn:aws:iam::111111111111:user/team/ann"]}`, "anonymous foreign service session"},
 		{`"NotPrincipal":{"AWS":["111111111111","arn:aws:iam::111111111111:role/team/r"]}`, "anonymous foreign service session user"},
 		{`"NotPrincipal":{"AWS":["111111111111","arn:aws:iam::111111111111:role/team/r","arn:aws:sts::111111111111:assumed-role/r/s"]}`, "anonymous foreign service user"},
+		{`"NotPrincipal":{"AWS":["111111111111","arn:aws:sts::111111111111:assumed-role/r/s"]}`, "anonymous foreign service session user"},
 		{`"NotPrincipal":{"Service":"lambda.amazonaws.com"}`, "anonymous foreign root session user"},
 		{`"NotPrincipal":"*"`, ""},
 	} {
