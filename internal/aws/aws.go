@@ -27,17 +27,12 @@ type Service struct {
 	API   any
 }
 
-// Credential is what an access key stands for.
-type Credential struct {
-	Secret string
-	Caller caller.Caller
-}
-
-// Credentials looks access keys up. A key that does not exist answers an error
-// of kind fault.NotFound, one that may no longer be used, or a token that does
-// not fit, one of kind fault.Unauthenticated.
+// Credentials looks an access key up: its secret, and whom it belongs to. A key
+// that does not exist, may not be used or has a token that is not its own
+// answers an error of kind fault.Unauthenticated, with code ExpiredToken when
+// time has passed it by.
 type Credentials interface {
-	Credential(ctx context.Context, accessKey, sessionToken string) (Credential, error)
+	Lookup(ctx context.Context, accessKey, sessionToken string) (secret string, who caller.Caller, err error)
 }
 
 // Authorizer decides whether the caller in ctx may perform an action, such as

@@ -294,12 +294,10 @@ func unsigned(m *model.Service, problem error) *fault.Error {
 // unknownKey words the refusal of an access key or session token.
 func unknownKey(m *model.Service, err error) error {
 	e := asFault(err)
-	switch e.Kind {
-	case fault.NotFound, fault.Unauthenticated:
-	default:
+	if e.Kind != fault.Unauthenticated {
 		return err
 	}
-	expired := e.Code == "ExpiredToken" || e.Code == "ExpiredTokenException"
+	expired := e.Code == "ExpiredToken"
 	refused := &fault.Error{Kind: fault.Unauthenticated, Message: "The security token included in the request is invalid."}
 	if expired {
 		refused.Message = "The security token included in the request is expired"

@@ -368,7 +368,9 @@ func TestInternalErrorsAreLogged(t *testing.T) {
 
 type wrongSignature struct{}
 
-func (wrongSignature) GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput) error { return nil }
+func (wrongSignature) GetCallerIdentity(context.Context, *sts.GetCallerIdentityInput) error {
+	return nil
+}
 
 type unlisted struct{}
 

@@ -53,18 +53,18 @@ func p[T any](v T) *T { return &v }
 // keyring knows one key, and one session key with its token.
 type keyring struct{}
 
-func (keyring) Credential(_ context.Context, key, token string) (aws.Credential, error) {
+func (keyring) Lookup(_ context.Context, key, token string) (string, caller.Caller, error) {
 	who := caller.Caller{Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account}
 	switch {
 	case key == accessKey && token == "":
-		return aws.Credential{Secret: secretKey, Caller: who}, nil
+		return secretKey, who, nil
 	case key == "ASIASESSION" && token == "the-token":
 		who.Kind, who.ARN = caller.AssumedRole, "arn:aws:sts::"+account+":assumed-role/r/s"
-		return aws.Credential{Secret: secretKey, Caller: who}, nil
+		return secretKey, who, nil
 	case key == "ASIASESSION" && token == "old-token":
-		return aws.Credential{}, fault.New(fault.Unauthenticated, "ExpiredToken", "expired")
+		return "", who, fault.New(fault.Unauthenticated, "ExpiredToken", "expired")
 	}
-	return aws.Credential{}, fault.New(fault.NotFound, "", "no such key")
+	return "", who, fault.New(fault.Unauthenticated, "", "no such key")
 }
 
 // recorder remembers the last input of each API it stands in for.
