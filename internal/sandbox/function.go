@@ -158,7 +158,9 @@ type Invocation struct {
 	ARN string
 	// Version is the version to run; empty means Latest.
 	Version string
-	Payload []byte
+	// InvokedARN is what the caller named, an alias for instance. Empty means ARN.
+	InvokedARN string
+	Payload    []byte
 	// Event asks for asynchronous execution.
 	Event bool
 	// RequestID is minted where it is empty.

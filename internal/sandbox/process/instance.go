@@ -1,0 +1,244 @@
+//go:build linux
+
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/netutil"
+	"golang.org/x/sys/unix"
+
+	"trellis/internal/arn"
+	"trellis/internal/sandbox"
+)
+
+// maxConns bounds what one instance may take of the server's descriptors, on each of its two listeners.
+const maxConns = 128
+
+// instance is one process that runs a function, with all that belongs to it. It is made by start and ended by kill; what
+// is left of it is cleared away when the process has gone.
+type instance struct {
+	pool    *pool
+	stream  string
+	ns      Namespace
+	servers []*http.Server
+	process *os.Process
+	api     *runtimeAPI
+	log     *logger
+	// order stays open as long as the server lives; faults tells why our init failed.
+	order, faults *os.File
+	started       time.Time
+	// expires is when its credentials do. Zero is never.
+	expires time.Time
+
+	// gone is closed when the process has ended; exit then says how, and fault why our init failed.
+	gone  chan struct{}
+	exit  string
+	fault string
+	// cleared is closed when nothing of it is left.
+	cleared chan struct{}
+
+	// What follows belongs to the Manager and is guarded by its lock.
+	frozen, forgotten bool
+	timer             *time.Timer
+	idleAt            time.Time
+}
+
+// start runs a new instance of the pool's function. The process may not have got far when it returns.
+func (m *Manager) start(ctx context.Context, p *pool) (_ *instance, err error) {
+	in := &instance{pool: p, gone: make(chan struct{}), cleared: make(chan struct{})}
+	in.stream = sandbox.LogStream(p.fn.Version, time.Now(), arn.RandomHex(32))
+	in.api = newRuntimeAPI(in.gone)
+	var undo []func()
+	defer func() {
+		if err != nil {
+			for i := len(undo) - 1; i >= 0; i-- {
+				undo[i]()
+			}
+		}
+	}()
+
+	creds, expires, err := m.credentials(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	in.expires = expires
+	var network Network = Isolated{}
+	if p.fn.Interface != "" {
+		network = m.opts.Network
+	}
+	if in.ns, err = network.Attach(ctx, p.fn.Interface); err != nil {
+		return nil, fmt.Errorf("attaching to the network: %w", err)
+	}
+	undo = append(undo, func() { in.ns.Close() })
+	for _, s := range []struct {
+		address string
+		handler http.Handler
+	}{{sandbox.RuntimeAPI, in.api}, {sandbox.APIEndpoint, m.opts.API}} {
+		if s.handler == nil {
+			continue
+		}
+		l, err := in.ns.Listen("tcp4", s.address)
+		if err != nil {
+			return nil, fmt.Errorf("listening on %s: %w", s.address, err)
+		}
+		undo = append(undo, func() { l.Close() })
+		server := &http.Server{Handler: s.handler, ErrorLog: m.quiet}
+		in.servers = append(in.servers, server)
+		go server.Serve(limited(l))
+	}
+	undo = append(undo, func() { in.closeServers() })
+
+	if err := m.spawn(in, sandbox.Environment(&p.fn, p.choice, in.stream, creds)); err != nil {
+		return nil, err
+	}
+	if p.choice.Note != "" {
+		in.log.say("[trellis] " + p.choice.Note)
+	}
+	m.wg.Go(func() { m.attend(in) })
+	return in, nil
+}
+
+func limited(l net.Listener) net.Listener { return netutil.LimitListener(l, maxConns) }
+
+func (in *instance) closeServers() {
+	for _, s := range in.servers {
+		s.Close()
+	}
+}
+
+// spawn starts the process and gives our init its order.
+func (m *Manager) spawn(in *instance, env []string) error {
+	p := in.pool
+	text, err := json.Marshal(order{
+		Args: p.args, Env: env, TmpMB: p.fn.EphemeralMB, TmpFiles: 1 << 18, Limits: m.limits(p.fn.MemoryMB), Filter: m.filter,
+	})
+	if err != nil {
+		return err
+	}
+	tree, err := m.roots.clone(p.root)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	var ends [3][2]*os.File
+	for i := range ends {
+		if ends[i][0], ends[i][1], err = pipe(); err != nil {
+			for _, e := range ends[:i] {
+				e[0].Close()
+				e[1].Close()
+			}
+			return err
+		}
+	}
+	output, orders, faults := ends[0], ends[1], ends[2]
+	in.started = time.Now()
+	n := m.nextID.Add(1)
+	err = in.ns.Do(func() error {
+		in.process, err = os.StartProcess("/proc/self/exe", []string{initName}, &os.ProcAttr{
+			Dir:   "/",
+			Env:   []string{"GOGC=off"},
+			Files: []*os.File{m.null, output[1], output[1], orders[0], tree, faults[1]},
+			Sys: &syscall.SysProcAttr{
+				Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS |
+					unix.CLONE_NEWCGROUP,
+				UidMappings:                m.ids.mapping(n),
+				GidMappings:                m.ids.mapping(n),
+				GidMappingsEnableSetgroups: m.ids.dropGroups,
+				Credential:                 &syscall.Credential{Uid: inside, Gid: inside, NoSetGroups: !m.ids.dropGroups},
+				AmbientCaps:                []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP},
+				Pdeathsig:                  unix.SIGKILL,
+				Setsid:                     true,
+			},
+		})
+		return err
+	})
+	for _, f := range []*os.File{output[1], orders[0], faults[1]} {
+		f.Close()
+	}
+	if err == nil {
+		_, err = orders[1].Write(text)
+		if err != nil {
+			in.process.Kill()
+			in.process.Wait()
+		}
+	}
+	if err != nil {
+		for _, f := range []*os.File{output[0], orders[1], faults[0]} {
+			f.Close()
+		}
+		return fmt.Errorf("starting a process: %w", err)
+	}
+	in.order, in.faults = orders[1], faults[0]
+	in.log = newLogger(m.ctx, m.opts.Logs, &p.fn, in.stream, output[0])
+	return nil
+}
+
+// pipe returns a pipe of which the first end, ours or our init's, does not block in Go's sense; the other one blocks, as
+// programs expect of their output.
+func pipe() (r, w *os.File, err error) {
+	var fd [2]int
+	if err := unix.Pipe2(fd[:], unix.O_CLOEXEC); err != nil {
+		return nil, nil, fmt.Errorf("making a pipe: %w", err)
+	}
+	if err := unix.SetNonblock(fd[0], true); err != nil {
+		unix.Close(fd[0])
+		unix.Close(fd[1])
+		return nil, nil, err
+	}
+	return os.NewFile(uintptr(fd[0]), "pipe"), os.NewFile(uintptr(fd[1]), "pipe"), nil
+}
+
+// attend waits for the process to end and clears away what belonged to it: sockets before the namespace.
+func (m *Manager) attend(in *instance) {
+	state, err := in.process.Wait()
+	switch {
+	case err != nil:
+		in.exit = err.Error()
+	case state.Success():
+	default:
+		in.exit = describe(state.Sys().(syscall.WaitStatus))
+	}
+	// The other end closed with the process at the latest.
+	if text, err := io.ReadAll(io.LimitReader(in.faults, 4<<10)); err == nil {
+		in.fault = string(text)
+	}
+	close(in.gone)
+	in.closeServers()
+	in.ns.Close()
+	in.order.Close()
+	in.faults.Close()
+	m.forget(in)
+	in.log.stop()
+	close(in.cleared)
+}
+
+func describe(s syscall.WaitStatus) string {
+	if s.Signaled() {
+		return "signal: " + s.Signal().String()
+	}
+	return fmt.Sprintf("exit status %d", s.ExitStatus())
+}
+
+// kill ends the process and everything it started, as they share its PID namespace.
+func (in *instance) kill() {
+	// An error says that it has ended already.
+	_ = in.process.Kill()
+}
+
+func (in *instance) dead() bool {
+	select {
+	case <-in.gone:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,448 @@
+//go:build linux
+
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
+
+	"trellis/internal/fault"
+	"trellis/internal/sandbox"
+)
+
+// Options are what a Manager works with. Code, Logs and Credentials are needed, Dir too; the rest has defaults.
+type Options struct {
+	// Dir is a directory to mount on, out of the host's sight. It is made if it is not there.
+	Dir         string
+	Code        Code
+	Logs        LogSink
+	Credentials Credentials
+	// Network attaches functions that are in a VPC. Others get a namespace without any way out.
+	Network Network
+	// API answers at AWS_ENDPOINT_URL inside an instance. Nil leaves the address closed.
+	API http.Handler
+	// Interpreters finds what can run Python and Node. It is asked once, when a function first needs one. The default looks at
+	// the PATH.
+	Interpreters func(context.Context) []sandbox.Interpreter
+	// Concurrency is how many instances a function may have that has no reserved concurrency. The default is 16.
+	Concurrency int
+	// MaxInstances bounds the instances of all functions together. The default is 64.
+	MaxInstances int
+	// IdleAfter is how long an unused instance is kept. The default is ten minutes.
+	IdleAfter time.Duration
+	// FreezeAfter is how long an unused instance may still run. The default is 20 ms.
+	FreezeAfter time.Duration
+	// RetryDelays are the waits before a failed event is tried again. The default is Lambda's: one minute, then two.
+	RetryDelays []time.Duration
+	// MaxEvents bounds the events that were accepted and are not done. The default is 1,000.
+	MaxEvents int
+	// Log takes what an operator should know. The default drops it.
+	Log *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Interpreters == nil {
+		o.Interpreters = func(ctx context.Context) []sandbox.Interpreter { return FindInterpreters(ctx, o.Dir) }
+	}
+	if o.Concurrency == 0 {
+		o.Concurrency = 16
+	}
+	if o.MaxInstances == 0 {
+		o.MaxInstances = 64
+	}
+	if o.IdleAfter == 0 {
+		o.IdleAfter = 10 * time.Minute
+	}
+	if o.FreezeAfter == 0 {
+		o.FreezeAfter = 20 * time.Millisecond
+	}
+	if o.RetryDelays == nil {
+		o.RetryDelays = []time.Duration{time.Minute, 2 * time.Minute}
+	}
+	if o.MaxEvents == 0 {
+		o.MaxEvents = 1000
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Manager runs the functions of this host.
+type Manager struct {
+	opts   Options
+	roots  *roots
+	ids    hostIDs
+	filter []byte
+	null   *os.File
+	quiet  *log.Logger
+	nextID atomic.Uint32
+
+	// ctx ends when the log sink has had its time; stopping is closed when Close begins.
+	ctx      context.Context
+	cancel   context.CancelFunc
+	stopping chan struct{}
+	wg       sync.WaitGroup
+
+	// applying lets one Apply run at a time. It guards found.
+	applying sync.Mutex
+	found    []sandbox.Interpreter
+	searched bool
+
+	mu     sync.Mutex
+	closed bool
+	// pools are the desired functions by qualified ARN.
+	pools map[string]*pool
+	all   map[*instance]struct{}
+	// starting counts instances that are not in all yet.
+	starting int
+	// busy counts invocations by unqualified ARN.
+	busy   map[string]int
+	events int
+}
+
+// New returns a Manager that runs nothing yet. It fails where the host does not let it make namespaces.
+func New(opts Options) (*Manager, error) {
+	opts = opts.withDefaults()
+	if opts.Code == nil || opts.Logs == nil || opts.Credentials == nil || opts.Dir == "" {
+		return nil, errors.New("functions need a directory, code, a log and credentials")
+	}
+	ids, err := readIDs()
+	if err != nil {
+		return nil, err
+	}
+	if err := executable(ids); err != nil {
+		return nil, err
+	}
+	filter, err := assembledFilter()
+	if err != nil {
+		return nil, fmt.Errorf("the system call filter: %w", err)
+	}
+	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := newRoots(opts.Dir)
+	if err != nil {
+		null.Close()
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Manager{
+		opts: opts, roots: roots, ids: ids, filter: filter, null: null, quiet: log.New(io.Discard, "", 0), ctx: ctx, cancel: cancel, stopping: make(chan struct{}),
+		pools: make(map[string]*pool), all: make(map[*instance]struct{}), busy: make(map[string]int),
+	}, nil
+}
+
+// executable tells whether instances can run our init, which is the server's own program.
+func executable(ids hostIDs) error {
+	info, err := os.Stat("/proc/self/exe")
+	if err != nil {
+		return err
+	}
+	if !ids.shared && info.Mode()&0o001 == 0 {
+		name, _ := os.Readlink("/proc/self/exe")
+		return fmt.Errorf("functions run under other user ids and start with %s: allow everyone to execute it (chmod o+x)", name)
+	}
+	return nil
+}
+
+// Users says which ids of the server's user namespace instances have.
+func (m *Manager) Users() string { return m.ids.String() }
+
+// SharedUser reports whether instances have the server's own user id, because it is the only one there is.
+func (m *Manager) SharedUser() bool { return m.ids.shared }
+
+// limits are an instance's resource limits. What has to stay within the function's memory is watched from outside; the limit
+// on data stops what grows faster than a watcher looks.
+func (m *Manager) limits(memoryMB int) []limit {
+	wanted := []limit{
+		{unix.RLIMIT_NOFILE, 1024},
+		{unix.RLIMIT_NPROC, 1024},
+		{unix.RLIMIT_CORE, 0},
+		{unix.RLIMIT_DATA, uint64(memoryMB+512) << 20},
+	}
+	for i, l := range wanted {
+		var now unix.Rlimit
+		if unix.Getrlimit(l.Resource, &now) == nil {
+			wanted[i].Value = min(l.Value, now.Max)
+		}
+	}
+	return wanted
+}
+
+func (m *Manager) credentials(ctx context.Context, p *pool) (sandbox.Credentials, time.Time, error) {
+	if p.fn.Role == "" {
+		return sandbox.Credentials{}, time.Time{}, nil
+	}
+	c, expires, err := m.opts.Credentials.Assume(ctx, p.fn.Role, p.fn.Name())
+	if err != nil {
+		return c, expires, fmt.Errorf("assuming the role %s: %w", p.fn.Role, err)
+	}
+	return c, expires, nil
+}
+
+// Invoke runs a function, or accepts an event for it. An error is the platform's: a function's own failure is in the result.
+// An invocation that began goes on when ctx ends.
+func (m *Manager) Invoke(ctx context.Context, inv sandbox.Invocation) (sandbox.Result, error) {
+	if inv.Version == "" {
+		inv.Version = sandbox.Latest
+	}
+	if inv.InvokedARN == "" {
+		inv.InvokedARN = inv.ARN
+	}
+	if inv.RequestID == "" {
+		inv.RequestID = uuid.NewString()
+	}
+	if len(inv.Payload) == 0 {
+		inv.Payload = []byte("{}")
+	}
+	limit := sandbox.MaxPayload
+	if inv.Event {
+		limit = sandbox.MaxEventPayload
+	}
+	if len(inv.Payload) > limit {
+		return sandbox.Result{}, fault.New(fault.TooLarge, "RequestTooLargeException", "%d bytes exceed the limit of %d bytes for this invocation",
+			len(inv.Payload), limit)
+	}
+	if inv.Event {
+		return m.accept(inv)
+	}
+	type outcome struct {
+		res sandbox.Result
+		err error
+	}
+	done := make(chan outcome, 1)
+	if !m.goUnlessClosed(func() {
+		res, err := m.run(inv)
+		done <- outcome{res, err}
+	}) {
+		return sandbox.Result{}, errShutdown()
+	}
+	select {
+	case o := <-done:
+		return o.res, o.err
+	case <-ctx.Done():
+		return sandbox.Result{}, ctx.Err()
+	}
+}
+
+func errShutdown() error {
+	return fault.New(fault.Unavailable, "ServiceException", "the server is shutting down")
+}
+
+// goUnlessClosed runs f beside the caller, in a goroutine that Close waits for.
+func (m *Manager) goUnlessClosed(f func()) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return false
+	}
+	m.wg.Go(f)
+	return true
+}
+
+func (m *Manager) run(inv sandbox.Invocation) (sandbox.Result, error) {
+	in, cold, err := m.acquire(inv)
+	if err != nil {
+		return sandbox.Result{}, err
+	}
+	res := m.serve(in, inv, cold)
+	m.release(in)
+	return res, nil
+}
+
+// acquire returns an instance for one invocation: a warm one, else a new one.
+func (m *Manager) acquire(inv sandbox.Invocation) (in *instance, cold bool, err error) {
+	for {
+		m.mu.Lock()
+		p := m.pools[inv.ARN+":"+inv.Version]
+		if err := m.admit(p, inv); err != nil {
+			m.mu.Unlock()
+			return nil, false, err
+		}
+		if in := p.takeIdle(); in != nil {
+			m.busy[p.fn.ARN]++
+			if in.frozen {
+				in.frozen = false
+				in.thaw()
+			}
+			m.mu.Unlock()
+			return in, false, nil
+		}
+		if len(m.all)+m.starting >= m.opts.MaxInstances {
+			victim := m.longestIdle()
+			m.mu.Unlock()
+			if victim == nil {
+				return nil, false, throttled("ConcurrentInvocationLimitExceeded", "all %d instances of this host are busy", m.opts.MaxInstances)
+			}
+			victim.kill()
+			<-victim.cleared
+			continue
+		}
+		m.busy[p.fn.ARN]++
+		m.starting++
+		p.starting++
+		m.mu.Unlock()
+
+		in, err := m.start(m.ctx, p)
+
+		m.mu.Lock()
+		m.starting--
+		p.starting--
+		p.dropIfUnused(m)
+		if err != nil {
+			m.unbusy(p.fn.ARN)
+		} else if !in.forgotten {
+			m.all[in] = struct{}{}
+			if m.closed {
+				in.kill()
+			}
+		}
+		m.mu.Unlock()
+		if err != nil {
+			m.opts.Log.Error("an instance could not be started", "function", p.fn.Qualified(), "error", err)
+			return nil, false, &fault.Error{Kind: fault.Gateway, Code: "ServiceException",
+				Message: "an instance of the function could not be started", ResourceType: "function", ResourceID: inv.ARN, Cause: err}
+		}
+		return in, true, nil
+	}
+}
+
+// admit reports why the pool's function may not run one more invocation now. The caller holds the lock.
+func (m *Manager) admit(p *pool, inv sandbox.Invocation) error {
+	switch {
+	case m.closed:
+		return errShutdown()
+	case p == nil:
+		return fault.New(fault.NotFound, "ResourceNotFoundException", "Function not found: %s:%s", inv.ARN, inv.Version).About("function", inv.ARN)
+	case p.status.State == sandbox.Failed:
+		return fault.New(fault.Gateway, invokeCode(p.status.ReasonCode), "%s", p.status.Reason).About("function", inv.ARN)
+	}
+	if p.reserved != nil {
+		if m.busy[p.fn.ARN] >= *p.reserved {
+			return throttled("ReservedFunctionConcurrentInvocationLimitExceeded", "the function's reserved concurrency is %d", *p.reserved)
+		}
+	} else if m.busy[p.fn.ARN] >= m.opts.Concurrency {
+		return throttled("ConcurrentInvocationLimitExceeded", "%d invocations of a function at once are the limit of this host", m.opts.Concurrency)
+	}
+	return nil
+}
+
+func throttled(reason, format string, args ...any) error {
+	e := fault.New(fault.Throttled, "TooManyRequestsException", "Rate exceeded: "+format, args...)
+	e.Reason, e.RetryAfter = reason, time.Second
+	return e
+}
+
+// longestIdle takes the instance out of its pool that was unused for longest. The caller holds the lock.
+func (m *Manager) longestIdle() *instance {
+	var oldest *instance
+	for _, p := range m.pools {
+		for _, in := range p.idle {
+			if oldest == nil || in.idleAt.Before(oldest.idleAt) {
+				oldest = in
+			}
+		}
+	}
+	if oldest != nil {
+		oldest.pool.removeIdle(oldest)
+	}
+	return oldest
+}
+
+// release takes an instance back after an invocation.
+func (m *Manager) release(in *instance) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unbusy(in.pool.fn.ARN)
+	if in.dead() || m.closed || in.pool.retired || m.expiring(in) {
+		in.kill()
+		return
+	}
+	in.idleAt = time.Now()
+	in.pool.idle = append(in.pool.idle, in)
+	in.timer = time.AfterFunc(m.opts.FreezeAfter, func() { m.rest(in) })
+}
+
+// expiring reports whether an instance's credentials would not outlive one more invocation.
+func (m *Manager) expiring(in *instance) bool {
+	return !in.expires.IsZero() && time.Until(in.expires) < in.pool.fn.Timeout+time.Minute
+}
+
+// rest freezes an instance that is unused, and in the end ends it.
+func (m *Manager) rest(in *instance) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !slices.Contains(in.pool.idle, in) || time.Since(in.idleAt) < m.opts.FreezeAfter {
+		return
+	}
+	if !in.frozen {
+		in.frozen = true
+		in.freeze()
+		in.timer = time.AfterFunc(m.opts.IdleAfter, func() { m.rest(in) })
+		return
+	}
+	if time.Since(in.idleAt) >= m.opts.IdleAfter {
+		in.pool.removeIdle(in)
+		in.kill()
+	}
+}
+
+// forget drops an instance whose process has ended.
+func (m *Manager) forget(in *instance) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	in.forgotten = true
+	delete(m.all, in)
+	in.pool.removeIdle(in)
+}
+
+func (m *Manager) unbusy(arn string) {
+	if m.busy[arn]--; m.busy[arn] == 0 {
+		delete(m.busy, arn)
+	}
+}
+
+// Close kills every instance and waits until nothing is left of them.
+func (m *Manager) Close() error {
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return nil
+	}
+	m.closed = true
+	close(m.stopping)
+	for in := range m.all {
+		in.kill()
+	}
+	for _, p := range m.pools {
+		p.stopTimers()
+	}
+	m.mu.Unlock()
+	// The sink is given a moment for the last lines.
+	stop := time.AfterFunc(closeGrace, m.cancel)
+	m.wg.Wait()
+	stop.Stop()
+	m.cancel()
+	return errors.Join(m.roots.Close(), m.null.Close())
+}
+
+// closeGrace is how long Close lets a log sink take the last lines.
+const closeGrace = 2 * time.Second

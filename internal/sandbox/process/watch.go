@@ -1,0 +1,144 @@
+//go:build linux
+
+package process
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// family returns the process and all its descendants, parents first. Where the kernel does not list children it is the
+// process alone.
+func family(pid int) []int {
+	pids := []int{pid}
+	for i := 0; i < len(pids); i++ {
+		lists, err := filepath.Glob("/proc/" + strconv.Itoa(pids[i]) + "/task/*/children")
+		if err != nil {
+			continue
+		}
+		for _, list := range lists {
+			data, err := os.ReadFile(list)
+			if err != nil {
+				continue
+			}
+			for _, f := range strings.Fields(string(data)) {
+				if child, err := strconv.Atoi(f); err == nil {
+					pids = append(pids, child)
+				}
+			}
+		}
+	}
+	return pids
+}
+
+// freeze stops the process and what it started. A process that was started meanwhile is met in the next round.
+func (in *instance) freeze() {
+	for before := 0; ; {
+		pids := family(in.process.Pid)
+		for _, pid := range pids {
+			// An error says that it has ended.
+			_ = unix.Kill(pid, unix.SIGSTOP)
+		}
+		if len(pids) <= before || len(pids) == 1 {
+			return
+		}
+		before = len(pids)
+	}
+}
+
+// thaw lets them run again.
+func (in *instance) thaw() {
+	for _, pid := range family(in.process.Pid) {
+		_ = unix.Kill(pid, unix.SIGCONT)
+	}
+}
+
+type weight struct {
+	peakMB int
+	killed bool
+}
+
+// watch looks at an instance's memory while it works, and kills it when it has more than the function may. The function
+// returned ends that.
+func watch(in *instance) (stop func() weight) {
+	limit := in.pool.fn.MemoryMB << 20
+	end, killed := make(chan struct{}), make(chan bool, 1)
+	var once sync.Once
+	go func() {
+		tick := time.NewTicker(watchEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-end:
+				killed <- false
+				return
+			case <-in.gone:
+				killed <- false
+				return
+			case <-tick.C:
+				total := 0
+				for _, pid := range family(in.process.Pid) {
+					total += private(pid)
+				}
+				if total > limit {
+					in.kill()
+					killed <- true
+					return
+				}
+			}
+		}
+	}()
+	return func() weight {
+		once.Do(func() { close(end) })
+		w := weight{killed: <-killed}
+		if w.killed {
+			w.peakMB = in.pool.fn.MemoryMB
+		} else {
+			w.peakMB = min(peak(in.process.Pid)>>20, in.pool.fn.MemoryMB)
+		}
+		return w
+	}
+}
+
+// private returns the memory that a process has for itself, in bytes: what is resident less what is of files.
+func private(pid int) int {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+	if err != nil {
+		return 0
+	}
+	f := strings.Fields(string(data))
+	if len(f) < 3 {
+		return 0
+	}
+	resident, err1 := strconv.Atoi(f[1])
+	shared, err2 := strconv.Atoi(f[2])
+	if err1 != nil || err2 != nil {
+		return 0
+	}
+	return (resident - shared) * os.Getpagesize()
+}
+
+// peak returns the most memory a process ever had, in bytes.
+func peak(pid int) int {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return 0
+	}
+	_, rest, ok := bytes.Cut(data, []byte("\nVmHWM:"))
+	if !ok {
+		return 0
+	}
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	n, err := strconv.Atoi(string(bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(line), []byte("kB")))))
+	if err != nil {
+		return 0
+	}
+	return n << 10
+}
