@@ -142,13 +142,15 @@ func NewFunctionRole(ctx *pulumi.Context, name, attachment string, tags Tags) (*
 // Software is one implementation of a stack's function: the runtime it needs and where its files are.
 type Software struct {
 	Runtime, Handler string
-	// Code is the directory of the function's own files; Layer, where there is one, of what goes to /opt.
-	Code, Layer string
+	Code             pulumi.Archive
+	// Layer, where there is one, is the archive of what goes to /opt.
+	Layer string
 }
 
-// Files is the archive of the function's code.
-func (s Software) Files() pulumi.Archive {
-	return pulumi.NewAssetArchive(map[string]any{".": pulumi.NewFileArchive(s.Code)})
+// Sources is a function's code as it stands in a directory. A program is archived beforehand instead: Pulumi's own
+// archives do not say that a file may be executed.
+func Sources(dir string) pulumi.Archive {
+	return pulumi.NewAssetArchive(map[string]any{".": pulumi.NewFileArchive(dir)})
 }
 
 // Required is a configuration value the stack cannot do without; a key with no namespace is the project's own.

@@ -93,8 +93,8 @@ func (s Settings) stack(ctx *pulumi.Context) (*stack, error) {
 	}
 	st.endpoint = fmt.Sprintf("http://%s/?q=%s", fqdn, lower)
 	st.software, err = block.Choose(ctx,
-		block.Software{Code: "../build/client_app"},
-		block.Software{Code: "./" + lower + "_app"})
+		block.Software{Code: pulumi.NewFileArchive("../build/client_app.zip")},
+		block.Software{Code: block.Sources("./" + lower + "_app")})
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,7 @@ func (s *stack) function() error {
 		ReplaceSecurityGroupsOnDestroy: pulumi.Bool(true),
 		Name:                           pulumi.String(name),
 		Runtime:                        pulumi.String(s.software.Runtime),
-		Code:                           s.software.Files(),
+		Code:                           s.software.Code,
 		Handler:                        pulumi.String(s.software.Handler),
 		Environment: lambda.FunctionEnvironmentArgs{
 			Variables: pulumi.StringMap{strings.ToUpper(s.Colour) + "_ENDPOINT": pulumi.String(s.endpoint)},

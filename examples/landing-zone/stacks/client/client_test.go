@@ -74,7 +74,7 @@ func table(colour, prefix string) []row {
 				"vpcConfig": object{"securityGroupIds": list{colour + "LambdaFuncSecurityGroup.id"},
 					"subnetIds": list{app + "eu-west-1a.id", app + "eu-west-1b.id"}},
 				"replaceSecurityGroupsOnDestroy": true, "name": colour + "Function", "runtime": "provided.al2023",
-				"code": object{".": "archive ../build/client_app"}, "handler": "bootstrap",
+				"code": "archive ../build/client_app.zip", "handler": "bootstrap",
 				"environment": object{"variables": object{strings.ToUpper(colour) + "_ENDPOINT": "http://shared-service-0123.7d67968.vpc-lattice-svcs.eu-west-1.on.aws/?q=" +
 					strings.ToLower(colour)}}}},
 	}

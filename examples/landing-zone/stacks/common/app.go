@@ -93,7 +93,7 @@ func (s *stack) function(subnets pulumi.StringArray) (*lambda.Function, error) {
 		Name:                           pulumi.String("DirectoryServiceFunction"),
 		Runtime:                        pulumi.String(s.software.Runtime),
 		Layers:                         pulumi.StringArray{layer.ID()},
-		Code:                           s.software.Files(),
+		Code:                           s.software.Code,
 		Handler:                        pulumi.String(s.software.Handler),
 	})
 }

@@ -60,8 +60,8 @@ func settings(ctx *pulumi.Context) (s *stack, err error) {
 		}
 	}
 	s.software, err = block.Choose(ctx,
-		block.Software{Code: "../build/directory_app", Layer: "../build/directory_app_layer"},
-		block.Software{Code: "./directory_app", Layer: "../build/lambda_layer.zip"})
+		block.Software{Code: pulumi.NewFileArchive("../build/directory_app.zip"), Layer: "../build/directory_app_layer.zip"},
+		block.Software{Code: block.Sources("./directory_app"), Layer: "../build/lambda_layer.zip"})
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,21 @@
+"""BlueFunction: asks the endpoint in its environment and prints what it got."""
+import os
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+blue_endpoint = os.environ.get("BLUE_ENDPOINT")
+
+
+def report(response):
+    print("HTTP", response.status, response.reason)
+    print("x-amzn-requestid:", response.headers.get("x-amzn-requestid", ""))
+    print(response.read().decode())
+
+
+def lambda_handler(event, context):
+    try:
+        response = urlopen(blue_endpoint, timeout=2)
+    except HTTPError as refusal:
+        report(refusal)
+        raise
+    report(response)
