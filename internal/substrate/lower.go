@@ -58,7 +58,7 @@ func Lower(cfg Config) (Layout, []Problem) {
 		})
 	}
 	if uplinks {
-		internet.Rules = endRules()
+		internet.Rules = append(hostRules(), endRules()...)
 		internet.Table = x.internetTable()
 		l.Namespaces = append(l.Namespaces, internet)
 	}
@@ -110,15 +110,14 @@ func (x *index) lowerVPC(vx *vpcIndex) Namespace {
 			ns.Neighbours = append(ns.Neighbours, Neighbour{Link: link, Address: a, MAC: macOf(n.ID)})
 		}
 	}
-	for _, v6 := range []bool{false, true} {
-		if vx.Lattice != LatticeNone {
+	if vx.Lattice != LatticeNone {
+		for _, v6 := range []bool{false, true} {
 			// Nothing holds the address: the packet ends in the output hook, and the
 			// dialler waits as for any silent host.
 			ns.Routes = append(ns.Routes, Path{Owner: vx.ID, Table: TableLattice, Destination: everywhere(v6), Link: "lo"})
 		}
-		ns.Rules = append(ns.Rules, PolicyRule{Priority: priorityHosts, IPv6: v6, Table: TableMain, HostsOnly: true})
 	}
-	ns.Rules = append(ns.Rules, endRules()...)
+	ns.Rules = append(append(ns.Rules, hostRules()...), endRules()...)
 	for _, id := range slices.Sorted(maps.Keys(vx.subnets)) {
 		x.lowerSubnet(vx, vx.subnets[id], &ns)
 	}
@@ -137,6 +136,14 @@ func (x *index) lowerVPC(vx *vpcIndex) Namespace {
 	}
 	ns.Table = x.vpcTable(vx)
 	return ns
+}
+
+// hostRules find the interfaces, which main has and nothing else.
+func hostRules() []PolicyRule {
+	return []PolicyRule{
+		{Priority: priorityHosts, Table: TableMain, HostsOnly: true},
+		{Priority: priorityHosts, IPv6: true, Table: TableMain, HostsOnly: true},
+	}
 }
 
 // endRules drop what no table had a route for, where the kernel would answer.

@@ -86,6 +86,18 @@ func (s *guests) reserve(h *Host, r *realm) (*Guest, error) {
 	return nil, errors.New("every guest address is taken")
 }
 
+// holds says whether a guest has the address.
+func (s *guests) holds(a netip.Addr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range s.byNum {
+		if g.Address() == a {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *guests) free(g *Guest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

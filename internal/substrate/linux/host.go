@@ -142,7 +142,8 @@ func (h *Host) filter(ns substrate.Namespace, fail report) {
 
 // removeLinks deletes the links that are no longer wanted, or not as they are, and
 // then what the namespaces remember of their addresses: whoever gets one of them
-// next must not inherit connections.
+// next must not inherit connections. A link both of whose namespaces go needs no
+// deletion of its own.
 func (h *Host) removeLinks(want map[string]substrate.Namespace, fail report) {
 	keep := make(map[linkKey]substrate.Link, len(h.layout.Links))
 	for _, l := range h.layout.Links {
@@ -153,27 +154,49 @@ func (h *Host) removeLinks(want map[string]substrate.Namespace, fail report) {
 		return ok && h.realms[end.Namespace] != nil && h.realms[end.Namespace].kind == w.Kind
 	}
 	released := map[string]addressFilter{}
+	doomed := map[string][]linkKey{} // by the namespace they are deleted from
 	for key, l := range h.links {
 		w, ok := keep[key]
-		if ok && samePair(l, w) && stays(l.A) && stays(l.B) {
+		staysA, staysB := stays(l.A), stays(l.B)
+		switch {
+		case ok && samePair(l, w) && staysA && staysB:
 			left := slices.DeleteFunc(slices.Clone(l.B.Addresses), func(a netip.Addr) bool { return slices.Contains(w.B.Addresses, a) })
 			h.release(released, l.A.Namespace, left)
+		case staysA:
+			doomed[l.A.Namespace] = append(doomed[l.A.Namespace], key)
+		case staysB:
+			doomed[l.B.Namespace] = append(doomed[l.B.Namespace], key)
+		default:
+			h.release(released, l.A.Namespace, l.B.Addresses)
+			h.forgetLink(key)
+		}
+	}
+	for name, keys := range doomed {
+		indexes := make([]int, len(keys))
+		for i, key := range keys {
+			end := h.links[key].A
+			if end.Namespace != name {
+				end = h.links[key].B
+			}
+			indexes[i] = h.realms[name].index[end.Name]
+		}
+		if err := delLinks(h.realms[name].ns, indexes, &h.writes); err != nil {
+			for _, key := range keys {
+				fail(h.links[key].Owner, err)
+			}
 			continue
 		}
-		if r := h.realms[l.A.Namespace]; r != nil {
-			if err := delLink(r.ns, r.index[l.A.Name], &h.writes); err != nil {
-				fail(l.Owner, err)
-				continue
-			}
+		for _, key := range keys {
+			h.release(released, key.namespace, h.links[key].B.Addresses)
+			h.forgetLink(key)
 		}
-		h.forgetLink(key)
-		h.release(released, l.A.Namespace, l.B.Addresses)
 	}
 	for _, name := range slices.Sorted(maps.Keys(released)) {
-		if r := h.realms[name]; r != nil {
-			if err := forget(r.ns, released[name], &h.writes); err != nil {
-				fail(name, err)
-			}
+		if _, ok := want[name]; !ok {
+			continue // its memory goes with it
+		}
+		if err := forget(h.realms[name].ns, released[name], &h.writes); err != nil {
+			fail(name, err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -115,7 +116,24 @@ func addLink(l substrate.Link, a, b *Namespace, writes *atomic.Int64) (ia, ib in
 			return 0, 0, fmt.Errorf("bring up %s: %w", end.link.Attrs().Name, err)
 		}
 	}
-	return ia, ib, nil
+	return ia, ib, active(a, veth)
+}
+
+// active waits until the end of a link that came up first can send: it has had a
+// carrier since the other end came up, but sends only when the kernel has followed
+// that up, and drops packets meanwhile. Asking makes current kernels follow up.
+func active(ns *Namespace, link netlink.Link) error {
+	for range 1000 {
+		l, err := ns.rt.LinkByIndex(link.Attrs().Index)
+		if err != nil {
+			return fmt.Errorf("find link %s: %w", link.Attrs().Name, err)
+		}
+		if l.Attrs().OperState == netlink.OperUp {
+			return nil
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return fmt.Errorf("link %s has no carrier", link.Attrs().Name)
 }
 
 func byIndex(index int) netlink.Link {
@@ -128,6 +146,33 @@ func delLink(ns *Namespace, index int, writes *atomic.Int64) error {
 		return fmt.Errorf("delete link: %w", err)
 	}
 	return nil
+}
+
+// doomedGroup is the device group of links about to be deleted.
+const doomedGroup = 84
+
+// delLinks deletes links of a namespace together: the kernel waits for its other
+// processors once, not once for each.
+func delLinks(ns *Namespace, indexes []int, writes *atomic.Int64) error {
+	if len(indexes) == 1 {
+		return delLink(ns, indexes[0], writes)
+	}
+	for _, i := range indexes {
+		writes.Add(1)
+		if err := ns.rt.LinkSetGroup(byIndex(i), doomedGroup); err != nil && !gone(err) {
+			return fmt.Errorf("delete links: %w", err)
+		}
+	}
+	req := nl.NewNetlinkRequest(unix.RTM_DELLINK, unix.NLM_F_ACK)
+	req.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	req.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(doomedGroup)))
+	writes.Add(1)
+	return ns.Do(func() error {
+		if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil && !gone(err) {
+			return fmt.Errorf("delete links: %w", err)
+		}
+		return nil
+	})
 }
 
 func addAddress(ns *Namespace, index int, a netip.Addr, writes *atomic.Int64) error {

@@ -58,7 +58,14 @@ func TestPrivilegedAsOrdinaryUser(t *testing.T) {
 	t.Logf("%d tests passed as uid %d", strings.Count(string(out), "--- PASS"), nobody)
 }
 
+// newHost is a host for a test that runs beside others: they share nothing.
 func newHost(t *testing.T) *Host {
+	t.Helper()
+	t.Parallel()
+	return newHostAlone(t)
+}
+
+func newHostAlone(t *testing.T) *Host {
 	t.Helper()
 	if noNamespaces != nil {
 		t.Skipf("no user namespace: %v", noNamespaces)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"trellis/internal/substrate"
@@ -21,8 +22,10 @@ type realm struct {
 	neighbours map[neighbourKey]substrate.MAC
 	table      substrate.Table
 	// torn says that the table may not be what it should be, and is to be replaced.
-	torn   bool
-	guests guests
+	torn bool
+	// generation is the namespace's count of nftables transactions when all were ours.
+	generation uint32
+	guests     guests
 }
 
 type routeKey struct {
@@ -53,15 +56,20 @@ func gone(err error) bool {
 type report func(id string, err error)
 
 func (r *realm) applyTable(want substrate.Table, writes *atomic.Int64) error {
-	var err error
+	edit := editTable(r.ns, r.table, want)
 	if r.torn {
-		err = replaceTable(r.ns, want, writes)
-	} else {
-		err = editTable(r.ns, r.table, want, writes)
+		edit = replaceTable(r.ns, want)
 	}
-	r.torn = err != nil
-	if err == nil {
-		r.table = want
+	n, err := edit.send(writes)
+	if err != nil {
+		r.torn = true
+		return err
+	}
+	r.table = want
+	r.generation += uint32(n)
+	if r.torn || r.generation == uint32(n) {
+		r.torn = false
+		r.generation, err = generation(r.ns)
 	}
 	return err
 }
@@ -157,7 +165,10 @@ func (r *realm) applyRoutes(want substrate.Namespace, writes *atomic.Int64, fail
 			continue
 		}
 		writes.Add(1)
-		if err := r.ns.rt.RouteDel(routeOf(p, r.index[p.Link])); err != nil && !gone(err) {
+		route := routeOf(p, r.index[p.Link])
+		// Whoever made it, and however.
+		route.Protocol, route.Scope = 0, netlink.SCOPE_NOWHERE
+		if err := r.ns.rt.RouteDel(route); err != nil && !gone(err) {
 			fail(p.Owner, fmt.Errorf("delete route %s in %s: %w", p, want.Name, err))
 			continue
 		}

@@ -27,27 +27,27 @@ type tableEdit struct {
 	err    error
 }
 
-// editTable brings the table of a namespace from old to new.
-func editTable(ns *Namespace, old, new substrate.Table, writes *atomic.Int64) error {
-	e := newEdit(ns, writes)
+// editTable is what brings the table of a namespace from old to new.
+func editTable(ns *Namespace, old, new substrate.Table) *tableEdit {
+	e := newEdit(ns)
 	switch {
 	case new.Empty() && old.Empty():
-		return nil
+		return e
 	case new.Empty():
 		e.add(func(c *nftables.Conn) error { c.DelTable(e.table); return nil })
-		return e.send()
+		return e
 	case old.Empty():
 		e.add(func(c *nftables.Conn) error { c.AddTable(e.table); return nil })
 	}
 	e.create(old, new)
 	e.fill(old, new)
 	e.remove(old, new)
-	return e.send()
+	return e
 }
 
 // replaceTable puts a table in place of whatever is there.
-func replaceTable(ns *Namespace, new substrate.Table, writes *atomic.Int64) error {
-	e := newEdit(ns, writes)
+func replaceTable(ns *Namespace, new substrate.Table) *tableEdit {
+	e := newEdit(ns)
 	e.add(func(c *nftables.Conn) error { c.AddTable(e.table); return nil })
 	e.add(func(c *nftables.Conn) error { c.DelTable(e.table); return nil })
 	if !new.Empty() {
@@ -55,33 +55,36 @@ func replaceTable(ns *Namespace, new substrate.Table, writes *atomic.Int64) erro
 		e.create(substrate.Table{}, new)
 		e.fill(substrate.Table{}, new)
 	}
-	return e.send()
+	return e
 }
 
-func newEdit(ns *Namespace, writes *atomic.Int64) *tableEdit {
-	return &tableEdit{ns: ns, writes: writes, table: &nftables.Table{Name: substrate.TableName, Family: nftables.TableFamilyINet}}
+func newEdit(ns *Namespace) *tableEdit {
+	return &tableEdit{ns: ns, table: &nftables.Table{Name: substrate.TableName, Family: nftables.TableFamilyINet}}
 }
 
 // add queues one message.
 func (e *tableEdit) add(f func(*nftables.Conn) error) { e.queue = append(e.queue, f) }
 
-// send sends what is queued, in one transaction if the socket can take it.
-func (e *tableEdit) send() error {
+// send sends what is queued, in one transaction if the socket can take it, and
+// says how many it took.
+func (e *tableEdit) send(writes *atomic.Int64) (int, error) {
 	if e.err != nil {
-		return e.err
+		return 0, e.err
 	}
+	n := 0
 	for part := range slices.Chunk(e.queue, e.ns.batch) {
 		var err error
 		for _, f := range part {
 			err = errors.Join(err, f(e.ns.nft))
 		}
-		e.writes.Add(1)
+		writes.Add(1)
 		// Flush empties the connection's own queue whatever happens.
 		if err = errors.Join(err, e.ns.nft.Flush()); err != nil {
-			return fmt.Errorf("nftables of %s: %w", e.ns.name, err)
+			return n, fmt.Errorf("nftables of %s: %w", e.ns.name, err)
 		}
+		n++
 	}
-	return nil
+	return n, nil
 }
 
 // create makes the counters, sets and empty chains that are new.

@@ -1,0 +1,249 @@
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/nftables"
+
+	"trellis/internal/substrate"
+)
+
+// many is n VPCs of one subnet, with k interfaces each.
+func many(n, k int) substrate.Config {
+	cfg := substrate.Config{LatticePrefixes: latticePrefixes}
+	for v := range n {
+		vpc := substrate.VPC{
+			ID: fmt.Sprintf("vpc-%d", v), CIDRs: prefixes("10.0.0.0/16"), Lattice: substrate.LatticeAssociated, Resolvers: addrs("10.0.0.2"),
+			Subnets:        []substrate.Subnet{{ID: fmt.Sprintf("subnet-%d", v), CIDRs: prefixes("10.0.0.0/16")}},
+			SecurityGroups: []substrate.SecurityGroup{tcpFrom(fmt.Sprintf("sg-%d", v), 80, nil, fmt.Sprintf("sg-%d", v))},
+		}
+		for i := range k {
+			vpc.Interfaces = append(vpc.Interfaces, iface(fmt.Sprintf("eni-%d-%d", v, i), vpc.Subnets[0].ID, fmt.Sprintf("sg-%d", v), fmt.Sprintf("10.0.%d.%d", 1+i/250, 1+i%250)))
+		}
+		cfg.VPCs = append(cfg.VPCs, vpc)
+	}
+	return cfg
+}
+
+// What is as wanted is not written again, and a change costs what changed.
+func TestPrivilegedApplyWritesOnlyChanges(t *testing.T) {
+	h := newHost(t)
+	cfg := peered()
+	apply(t, h, cfg)
+	before := h.Writes()
+	apply(t, h, peered())
+	if n := h.Writes() - before; n != 0 {
+		t.Errorf("applying the same again wrote %d times", n)
+	}
+	cfg.VPCs[0].SecurityGroups[0].Ingress = append(cfg.VPCs[0].SecurityGroups[0].Ingress, substrate.Rule{ID: "more", Protocol: 6, From: 1, To: 2, CIDRs: prefixes("10.9.0.0/16")})
+	before = h.Writes()
+	apply(t, h, cfg)
+	if n := h.Writes() - before; n != 1 {
+		t.Errorf("one rule more wrote %d times, want one transaction", n)
+	}
+}
+
+func TestPrivilegedHundredVPCs(t *testing.T) {
+	h := newHost(t)
+	cfg := many(100, 2)
+	start := time.Now()
+	apply(t, h, cfg)
+	t.Logf("100 VPCs with 200 interfaces applied in %v, %d writes", time.Since(start), h.Writes())
+	start = time.Now()
+	apply(t, h, cfg)
+	t.Logf("applied again in %v", time.Since(start))
+	start = time.Now()
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("closed in %v", time.Since(start))
+}
+
+// Five thousand elements all arrive, in a set made at once and in one that grows.
+func TestPrivilegedFiveThousandElements(t *testing.T) {
+	h := newHost(t)
+	cfg := substrate.Config{VPCs: []substrate.VPC{oneVPC()}}
+	var cidrs []netip.Prefix
+	for i := range 5000 {
+		cidrs = append(cidrs, netip.PrefixFrom(netip.AddrFrom4([4]byte{20, byte(i >> 8), byte(i), 16}), 28))
+	}
+	cfg.VPCs[0].SecurityGroups[1].Ingress[0].CIDRs = cidrs
+	start := time.Now()
+	apply(t, h, cfg)
+	t.Logf("applied in %v", time.Since(start))
+	ns := namespace(t, h, "vpc-a")
+	table := &nftables.Table{Name: substrate.TableName, Family: nftables.TableFamilyINet}
+	sets, err := ns.nft.GetSets(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sets {
+		if !s.Interval {
+			continue
+		}
+		elements, err := ns.nft.GetSetElements(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		starts := 0
+		for _, e := range elements {
+			if !e.IntervalEnd {
+				starts++
+			}
+		}
+		if starts != 5000 {
+			t.Errorf("%d intervals arrived", starts)
+		}
+		return
+	}
+	t.Error("no interval set")
+}
+
+// A resource that cannot be does not keep the others from being.
+func TestPrivilegedProblemsAreOfOneResource(t *testing.T) {
+	h := newHost(t)
+	cfg := peered()
+	cfg.VPCs[1].Interfaces[0].Subnet = "subnet-gone"
+	problems, err := h.Apply(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(problems) != 1 || problems[0].ID != "eni-blue" {
+		t.Errorf("problems %v", problems)
+	}
+	serve(t, namespace(t, h, "eni-1"), "10.0.1.10:80", "main")
+	wantAnswer(t, h, "eni-green", "10.0.1.10:80", "main 10.2.1.10")
+}
+
+// What goes and comes back works as before, and what the kernel still takes down
+// does not stand in the way.
+func TestPrivilegedComeAndGo(t *testing.T) {
+	h := newHost(t)
+	cfg := peered()
+	for range 5 {
+		apply(t, h, cfg)
+		l, err := namespace(t, h, "eni-blue").Listen("tcp", netip.MustParseAddrPort("10.1.1.10:80"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				fmt.Fprint(c, "blue")
+				c.Close()
+			}
+		}()
+		wantAnswer(t, h, "eni-1", "10.1.1.10:80", "blue")
+		l.Close()
+		less := peered()
+		less.VPCs[0].Interfaces = nil // eni-1 and eni-2, together
+		less.VPCs = less.VPCs[:1]
+		less.Peerings = nil
+		apply(t, h, less)
+		if _, ok := h.Namespace("eni-blue"); ok {
+			t.Fatal("eni-blue is still there")
+		}
+	}
+}
+
+// After Close no thread, descriptor or process is left in any other namespace.
+func TestPrivilegedCloseLeavesNothing(t *testing.T) {
+	h := newHostAlone(t)
+	cfg := peered()
+	cfg.VPCs[0].Interfaces[0].Guests = true
+	apply(t, h, cfg)
+	g, err := h.AddGuest("eni-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var children []*exec.Cmd
+	for _, ns := range []*Namespace{g.Namespace, namespace(t, h, "eni-2")} {
+		cmd := exec.Command("sleep", "1000")
+		if err := ns.Start(cmd); err != nil {
+			t.Fatal(err)
+		}
+		children = append(children, cmd)
+	}
+	if n := foreign(t); n == 0 {
+		t.Fatal("no other namespace is seen even now")
+	}
+	if err := h.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, cmd := range children {
+		err := cmd.Wait()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+			t.Errorf("process ended with %v", err)
+		}
+	}
+	// A thread ends a moment after what it ran.
+	for range 500 {
+		if foreign(t) == 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := foreign(t); n != 0 {
+		t.Errorf("%d threads or descriptors are in other namespaces", n)
+	}
+	if _, err := h.Apply(t.Context(), cfg); !errors.Is(err, errClosed) {
+		t.Errorf("apply after close: %v", err)
+	}
+	if err := g.Do(func() error { return nil }); !errors.Is(err, errClosed) {
+		t.Errorf("guest after close: %v", err)
+	}
+}
+
+// foreign counts this process's threads in, and descriptors of, network namespaces
+// other than its own.
+func foreign(t *testing.T) int {
+	t.Helper()
+	own, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, pattern := range []string{"/proc/self/task/*/ns/net", "/proc/self/fd/*"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if to, err := os.Readlink(f); err == nil && strings.HasPrefix(to, "net:") && to != own {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// A process started in a namespace sees that namespace and no other.
+func TestPrivilegedStart(t *testing.T) {
+	h := newHost(t)
+	apply(t, h, peered())
+	cmd := exec.Command("cat", "/proc/self/net/fib_trie")
+	var out strings.Builder
+	cmd.Stdout = &out
+	if err := namespace(t, h, "eni-1").Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "10.0.1.10") || strings.Contains(out.String(), "10.0.2.10") {
+		t.Errorf("the process sees\n%s", out.String())
+	}
+}
