@@ -18,7 +18,6 @@ type router struct {
 type branch struct {
 	literal map[string]*branch
 	label   *branch
-	greedy  *branch
 	leaves  []leaf
 }
 
@@ -44,15 +43,11 @@ func newRouter(routes []model.Route) *router {
 				b = b.literal[segment]
 				continue
 			}
-			next := &b.label
-			if name, isLabel = strings.CutSuffix(strings.TrimSuffix(name, "}"), "+"); isLabel {
-				next = &b.greedy
+			if b.label == nil {
+				b.label = &branch{}
 			}
-			if *next == nil {
-				*next = &branch{}
-			}
-			b = *next
-			rt.labels[r.Name] = append(rt.labels[r.Name], name)
+			b = b.label
+			rt.labels[r.Name] = append(rt.labels[r.Name], strings.TrimSuffix(name, "}"))
 		}
 		l := leaf{operation: r.Name, method: r.Method, query: query}
 		if query != "" {
@@ -97,7 +92,7 @@ func (rt *router) find(r *http.Request) (op string, labels []wire.Label, wrongMe
 	return "", nil, true
 }
 
-// walk prefers literals to labels, and labels to greedy ones.
+// walk prefers literals to labels.
 func (b *branch) walk(path, values []string) (*branch, []string) {
 	if len(path) == 0 {
 		if len(b.leaves) == 0 {
@@ -113,13 +108,6 @@ func (b *branch) walk(path, values []string) (*branch, []string) {
 	if b.label != nil && path[0] != "" {
 		if found, v := b.label.walk(path[1:], append(values, path[0])); found != nil {
 			return found, v
-		}
-	}
-	if b.greedy != nil && path[0] != "" {
-		for n := len(path); n > 0; n-- {
-			if found, v := b.greedy.walk(path[n:], append(values, strings.Join(path[:n], "/"))); found != nil {
-				return found, v
-			}
 		}
 	}
 	return nil, nil

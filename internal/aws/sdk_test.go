@@ -3,6 +3,7 @@ package aws_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"trellis/internal/fault"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	sdkcloudcontrol "github.com/aws/aws-sdk-go-v2/service/cloudcontrol"
 	sdklogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	logstypes "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
@@ -411,6 +413,11 @@ func TestSDKQuery(t *testing.T) {
 
 	who := must[*sdksts.GetCallerIdentityOutput](t)(sdksts.NewFromConfig(sdkConfig(url)).GetCallerIdentity(ctx, &sdksts.GetCallerIdentityInput{}))
 	same(t, *who.Arn, "arn:aws:iam::111111111111:root")
+	presigned := must[*v4.PresignedHTTPRequest](t)(sdksts.NewPresignClient(sdksts.NewFromConfig(sdkConfig(url))).PresignGetCallerIdentity(ctx, &sdksts.GetCallerIdentityInput{}))
+	req := must[*http.Request](t)(http.NewRequest(presigned.Method, presigned.URL, nil))
+	res := must[*http.Response](t)(http.DefaultClient.Do(req))
+	res.Body.Close()
+	same(t, res.StatusCode, http.StatusOK)
 }
 
 func TestSDKLambda(t *testing.T) {

@@ -178,9 +178,9 @@ func (c *call) route(body []byte) (*wire.Request, error) {
 		return &wire.Request{Body: body}, nil
 	}
 	text := c.r.URL.RawQuery
-	if c.r.Method == http.MethodPost {
+	if c.r.Method == http.MethodPost && len(body) > 0 {
 		text = string(body)
-	} else if c.r.Method != http.MethodGet {
+	} else if c.r.Method != http.MethodPost && c.r.Method != http.MethodGet {
 		return nil, unknownOperation(m, "", "")
 	}
 	form, err := wire.ParseForm(text)

@@ -42,6 +42,11 @@ func newGenerator(a api, def *definition, wanted []string) (*generator, error) {
 	if len(wanted) == 0 {
 		return nil, fmt.Errorf("operations.txt is empty")
 	}
+	for name, op := range def.Operations {
+		if strings.Contains(op.HTTP.RequestURI, "+}") {
+			return nil, fmt.Errorf("the path of %s has a greedy label, which the router does not speak", name)
+		}
+	}
 	reached := map[string]bool{}
 	nested := map[string]bool{}
 	for _, name := range wanted {
