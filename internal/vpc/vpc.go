@@ -119,16 +119,18 @@ type InternetGateway struct {
 
 // Peering connects two VPCs.
 type Peering struct {
-	Owner               // the requester's
-	ID        string    `json:"id"`
-	Requester PeerSide  `json:"requester"`
-	Accepter  PeerSide  `json:"accepter"`
-	Status    string    `json:"status"` // pending-acceptance, active, deleted, rejected, failed, expired
-	Message   string    `json:"message,omitempty"`
-	Created   time.Time `json:"created"`
-	Expires   time.Time `json:"expires,omitzero"`
-	Ended     time.Time `json:"ended,omitzero"`
-	Tags      tag.Set   `json:"tags,omitempty"`
+	Owner              // the requester's
+	ID        string   `json:"id"`
+	Requester PeerSide `json:"requester"`
+	Accepter  PeerSide `json:"accepter"`
+	Status    string   `json:"status"` // pending-acceptance, active, deleted, rejected or failed; see StatusAt
+	Message   string   `json:"message,omitempty"`
+	// Provisioning is set when the peering was accepted and no later change saw it realised.
+	Provisioning bool      `json:"provisioning,omitempty"`
+	Created      time.Time `json:"created"`
+	Expires      time.Time `json:"expires,omitzero"`
+	Ended        time.Time `json:"ended,omitzero"`
+	Tags         tag.Set   `json:"tags,omitempty"`
 }
 
 // PeerSide is one end of a peering.
@@ -207,3 +209,6 @@ type NetworkACL struct {
 	Default bool    `json:"default"`
 	Tags    tag.Set `json:"tags,omitempty"`
 }
+
+// InUse reports whether the interface is attached to something that uses it.
+func (i *NetworkInterface) InUse() bool { return i.AttachmentID != "" || i.User != "" }
