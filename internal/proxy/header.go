@@ -1,10 +1,12 @@
 package proxy
 
 import (
+	"cmp"
 	"encoding/hex"
 	"math/rand/v2"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"trellis/internal/proxy/http1"
@@ -273,4 +275,21 @@ func AppendEnd(dst []byte, id string, minor uint8, closing bool) []byte {
 		dst = append(dst, "Connection: keep-alive\r\n"...)
 	}
 	return append(dst, "\r\n"...)
+}
+
+// For returns the URL that a request at the port is redirected to.
+func (l *Location) For(r *Request, port uint16) string {
+	own := strings.NewReplacer("#{protocol}", "http", "#{host}", hostName(r.Host), "#{port}", strconv.Itoa(int(port)),
+		"#{path}", strings.TrimPrefix(r.Path, "/"), "#{query}", r.Query)
+	part := func(s, otherwise string) string { return own.Replace(cmp.Or(s, otherwise)) }
+	protocol := strings.ToLower(part(l.Protocol, "#{protocol}"))
+	to := protocol + "://" + part(l.Host, "#{host}")
+	if p := part(l.Port, "#{port}"); !(protocol == "http" && p == "80" || protocol == "https" && p == "443") {
+		to += ":" + p
+	}
+	to += part(l.Path, "/#{path}")
+	if q := part(l.Query, "#{query}"); q != "" {
+		to += "?" + q
+	}
+	return to
 }

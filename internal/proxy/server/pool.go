@@ -174,6 +174,12 @@ func (s *space) remove(nc net.Conn) {
 	s.mu.Unlock()
 }
 
+func (s *space) empty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns) == 0
+}
+
 // wait returns when no connection is open; once ctx is done it closes those that are.
 func (s *space) wait(ctx context.Context) error {
 	s.mu.Lock()
@@ -194,6 +200,5 @@ func (s *space) wait(ctx context.Context) error {
 		_ = nc.Close()
 	}
 	s.mu.Unlock()
-	<-empty
 	return ctx.Err()
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"trellis/internal/proxy/http1"
@@ -57,10 +56,12 @@ func (r *reader) next() {
 	r.r, r.head = 0, 0
 }
 
-// readHead reads a head and returns it. The deadline for its first byte is the caller's; from then on it is timeout.
+// readHead reads a head and returns it. The deadline for its first byte is the caller's; once it has begun, all of it must
+// arrive within the timeout, unless that is 0.
 func (r *reader) readHead(timeout time.Duration) ([]byte, error) {
 	var f http1.Finder
-	for armed := false; ; armed = true {
+	armed := false
+	for {
 		if r.w > 0 {
 			n, err := f.Find(r.buf[:r.w])
 			if err != nil {
@@ -70,9 +71,10 @@ func (r *reader) readHead(timeout time.Duration) ([]byte, error) {
 				r.head, r.r = n, n
 				return r.buf[:n:n], nil
 			}
-			if !armed || r.deadline.at.IsZero() {
+			if !armed && timeout > 0 {
 				r.deadline = deadline{}
 				r.deadline.set(r.nc, setRead, time.Now(), timeout, r.end)
+				armed = true
 			}
 		}
 		if r.w == len(r.buf) {
@@ -182,7 +184,6 @@ type writer struct {
 	timeout  time.Duration
 	deadline deadline
 	end      time.Time
-	progress *atomic.Int64 // counts bytes for another goroutine, if not nil
 }
 
 func (w *writer) flush() error {
@@ -198,9 +199,6 @@ func (w *writer) write(p []byte) error {
 	w.deadline.set(w.nc, setWrite, time.Now(), w.timeout, w.end)
 	n, err := w.nc.Write(p)
 	w.total += int64(n)
-	if w.progress != nil {
-		w.progress.Add(int64(n))
-	}
 	return err
 }
 

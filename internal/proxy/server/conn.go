@@ -1,0 +1,345 @@
+package server
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"trellis/internal/proxy"
+	"trellis/internal/proxy/http1"
+)
+
+// requestLimits are those of VPC Lattice; responses' heads are only bounded.
+var (
+	requestLimits = http1.Limits{Fields: 100, Bytes: 60 << 10}
+	headLimits    = http1.Limits{Bytes: 64 << 10}
+)
+
+// Phases of a connection. Only one that waits for a request may be woken to its end.
+const (
+	active int32 = iota
+	idle
+	woken
+)
+
+// conn serves one client connection after another, keeping its memory.
+type conn struct {
+	srv   *Server
+	sock  *socket
+	nc    net.Conn
+	phase atomic.Int32
+
+	client, local netip.AddrPort
+	in            reader
+	out           writer
+	consumed      int64 // bytes of in that earlier requests took
+	sent          int64 // bytes of out that earlier answers took
+
+	st    *state
+	front *proxy.Front
+
+	req     proxy.Request
+	body    body
+	auth    proxy.AuthRequest
+	hop     proxy.Hop
+	route   *proxy.Route
+	note    proxy.Note
+	rec     *proxy.Record
+	idBytes [36]byte
+	start   time.Time
+	closing bool // the connection ends with this answer
+	linger  bool // the client may still be sending
+
+	res     http1.Response
+	resBody body
+	up      writer
+	pumpBuf []byte
+	pumping bool
+	pumped  chan pumpResult
+}
+
+func newConn(s *Server) *conn {
+	return &conn{srv: s, in: reader{buf: make([]byte, firstBuffer)}, out: writer{buf: make([]byte, 0, outBuffer)},
+		pumped: make(chan pumpResult, 1)}
+}
+
+// attach makes the connection ready for a client.
+func (c *conn) attach(k *socket, nc net.Conn) {
+	c.sock, c.nc = k, nc
+	c.phase.Store(active)
+	c.client, c.local = addrPort(nc.RemoteAddr()), addrPort(nc.LocalAddr())
+	c.in = reader{nc: nc, buf: c.in.buf}
+	c.out = writer{nc: nc, buf: c.out.buf[:0], timeout: c.srv.Timeouts.Idle}
+	c.consumed, c.sent, c.st, c.front, c.linger = 0, 0, nil, nil, false
+}
+
+// release gives the connection's memory back.
+func (c *conn) release() {
+	if len(c.in.buf) > bodyBuffer+firstBuffer {
+		c.in.buf = make([]byte, firstBuffer)
+	}
+	if cap(c.out.buf) > 2*outBuffer {
+		c.out.buf = make([]byte, 0, outBuffer)
+	}
+	c.nc, c.in.nc, c.out.nc, c.up, c.st, c.front, c.route, c.sock = nil, nil, nil, writer{}, nil, nil, nil, nil
+	c.hop, c.note = proxy.Hop{}, proxy.Note{}
+	c.srv.conns.Put(c)
+}
+
+// wake ends the connection if it waits for a request.
+func (c *conn) wake() {
+	if c.phase.CompareAndSwap(idle, woken) {
+		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+func (c *conn) serve() {
+	c.load()
+	if c.front != nil && c.front.VPC != nil {
+		c.in.end = time.Now().Add(c.srv.Timeouts.Connection)
+		c.out.end = c.in.end
+	}
+	for c.await() && c.handle() {
+		c.in.next()
+	}
+	if c.linger {
+		c.drain()
+	}
+}
+
+// load takes the newest table.
+func (c *conn) load() {
+	if st := c.srv.state.Load(); st != c.st {
+		c.st, c.front = st, st.router.Front(c.sock.binding)
+	}
+}
+
+// await waits for the first byte of a request.
+func (c *conn) await() bool {
+	if c.in.w > 0 {
+		return !c.sock.closing.Load()
+	}
+	c.phase.Store(idle)
+	c.in.deadline.set(c.nc, setRead, time.Now(), c.srv.Timeouts.Idle, c.in.end)
+	if c.sock.closing.Load() {
+		return false
+	}
+	n, err := c.nc.Read(c.in.buf)
+	if !c.phase.CompareAndSwap(idle, active) {
+		return false
+	}
+	c.in.w = n
+	c.in.total += int64(n)
+	return n > 0 && err == nil
+}
+
+// handle reads a request and answers it. It reports whether the connection can carry another.
+func (c *conn) handle() bool {
+	c.start = time.Now()
+	head, err := c.in.readHead(c.srv.Timeouts.Head)
+	c.load()
+	if c.front == nil {
+		return false
+	}
+	c.rec = c.srv.logs.get()
+	c.rec.Begin(c.front, c.client, c.start)
+	c.note = proxy.Note{Front: c.front, Head: head}
+	c.closing, c.pumping = c.sock.closing.Load(), false
+	if err == nil {
+		err = c.req.Parse(head, requestLimits)
+	}
+	if err != nil {
+		if !c.refuse(err) {
+			c.srv.logs.discard(c.rec)
+			return false
+		}
+	} else {
+		c.req.Decode(c.client.Addr())
+		c.body = newBody(c.req.Length)
+		c.closing = c.closing || c.req.Close
+		c.note.ID = proxy.RequestID(&c.req, &c.idBytes)
+		c.rec.Describe(&c.req, c.note.ID)
+		c.decide()
+	}
+	c.finish()
+	return !c.closing
+}
+
+// refuse answers a request whose head could not be read, if there was one.
+func (c *conn) refuse(err error) bool {
+	var syntax *http1.SyntaxError
+	status, text := 400, ""
+	switch {
+	case errors.As(err, &syntax):
+		status, text = syntax.Status, syntax.Text
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		status, text = 408, "the headers did not arrive in time"
+	default:
+		return false
+	}
+	c.req = proxy.Request{}
+	c.req.Minor, c.req.Method = 1, "GET"
+	c.body = body{}
+	c.note.Head = nil
+	c.note.ID = proxy.RequestID(&c.req, &c.idBytes)
+	c.req.Method = ""
+	c.rec.Describe(&c.req, c.note.ID)
+	c.bad(status, text)
+	return true
+}
+
+// bad refuses a request for its form and ends the connection, whose next bytes nobody can tell the meaning of.
+func (c *conn) bad(status int, text string) {
+	c.srv.count.malformed.Add(1)
+	c.rec.Failure, c.note.Refusal = proxy.ClientProtocolError, text
+	c.closing, c.linger = true, true
+	c.fail(status, text)
+}
+
+// finish counts, logs and remembers the request.
+func (c *conn) finish() {
+	consumed := c.in.total - int64(c.in.w-c.in.r)
+	rec := c.rec
+	rec.Received, c.consumed = consumed-c.consumed, consumed
+	rec.Sent, c.sent = c.out.total-c.sent, c.out.total
+	rec.Duration = time.Since(c.start)
+	n := &c.srv.count
+	n.bytesIn.Add(rec.Received)
+	n.bytesOut.Add(rec.Sent)
+	n.requests[min(rec.Status/100, 5)].Add(1)
+	if rec.VPC != nil {
+		c.srv.journal.Add(&c.note, rec)
+	}
+	c.rec = nil
+	c.srv.logs.add(rec)
+}
+
+// decide finds out what becomes of the request and does it.
+func (c *conn) decide() {
+	if up := c.req.Upgrade; up != "" && !http1.EqualFold(up, "h2c") {
+		c.bad(400, "upgrading the connection is not supported")
+		return
+	}
+	dest, ok := c.front.Find(c.req.Host)
+	c.rec.Service = dest.Service
+	switch {
+	case !ok:
+		c.note.Refusal = "no service of that name and port is in the network of the caller's VPC"
+		c.fail(404, "")
+		return
+	case dest.Listener.Protocol != proxy.HTTP && dest.Listener.Protocol != "":
+		c.note.Refusal = "listeners of protocol " + string(dest.Listener.Protocol) + " are not served"
+		c.rec.Failure = proxy.InternalError
+		c.fail(500, "")
+		return
+	case c.req.Method == "TRACE":
+		c.fail(405, "")
+		return
+	}
+	c.hop = proxy.Hop{Front: c.front, Service: dest.Service, RequestID: c.note.ID, Local: c.local, Now: c.start}
+	if dest.Service != nil && proxy.Guarded(c.front.VPC, dest.Service) && !c.authorize() {
+		return
+	}
+	c.route, c.note.Rule = dest.Match(&c.req)
+	c.act()
+}
+
+// authorize asks the policies. It has answered the request when it reports false.
+func (c *conn) authorize() bool {
+	c.rec.Guarded = true
+	if !c.req.Clear() {
+		c.bad(400, "the path or the query can be read in more than one way")
+		return false
+	}
+	var who *proxy.Principal
+	if proxy.Signed(&c.req) {
+		var err error
+		if who, err = c.authenticate(); err != nil {
+			c.rec.Unverified, c.rec.Failure = true, proxy.ClientAccessDenied
+			c.note.Refusal = err.Error()
+			c.srv.count.denied.Add(1)
+			c.fail(403, err.Error())
+			return false
+		}
+	}
+	c.rec.Principal, c.hop.Principal = who, who
+	c.auth.Reset(&c.req, c.front.VPC, c.rec.Service, c.front.Port, who)
+	layer, verdict := proxy.Authorize(&c.auth)
+	if verdict == proxy.Allowed {
+		return true
+	}
+	c.rec.DeniedBy, c.rec.Failure = layer, proxy.ClientAccessDenied
+	c.srv.count.denied.Add(1)
+	c.deny(layer, verdict)
+	return false
+}
+
+// authenticate verifies the request's signature.
+func (c *conn) authenticate() (*proxy.Principal, error) {
+	if err := proxy.CheckPayload(&c.req); err != nil {
+		return nil, err
+	}
+	if c.srv.Authenticator == nil {
+		return nil, &proxy.AuthError{Code: "InvalidSignatureException", Message: "Signatures cannot be verified here."}
+	}
+	who, err := c.srv.Authenticator.Authenticate(&c.req.Request, c.start)
+	var refused *proxy.AuthError
+	switch {
+	case errors.As(err, &refused):
+		return nil, refused
+	case err != nil:
+		c.srv.Log.Error("verifying a signature failed", "error", err, "request", c.note.ID)
+		return nil, &proxy.AuthError{Code: "AccessDeniedException", Message: "The signature could not be verified."}
+	case who == nil:
+		return nil, &proxy.AuthError{Code: "AccessDeniedException", Message: "The signature names nobody."}
+	}
+	return who, nil
+}
+
+// act does what the rule says.
+func (c *conn) act() {
+	switch c.route.Kind {
+	case proxy.FixedResponse:
+		c.fixed()
+		return
+	case proxy.Redirect:
+		c.redirect()
+		return
+	}
+	g := c.route.Group()
+	if g == nil {
+		c.fail(503, "")
+		return
+	}
+	c.rec.Group, c.hop.Group = g.TargetGroup, g.TargetGroup
+	t := g.Pick()
+	if t == nil {
+		c.fail(503, "")
+		return
+	}
+	c.rec.Target = t
+	if g.Type == proxy.TargetLambda {
+		c.invoke(t)
+		return
+	}
+	c.forward(t)
+}
+
+// drain reads a while what the client still sends, so that closing does not make its system throw our answer away.
+func (c *conn) drain() {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = c.nc.SetReadDeadline(time.Now().Add(time.Second))
+	for total := 0; total < 256<<10; {
+		n, err := c.nc.Read(c.in.buf)
+		if err != nil {
+			return
+		}
+		total += n
+	}
+}

@@ -1,0 +1,302 @@
+// Package server is the proxy at work: it listens inside network namespaces, reads requests, has package proxy decide
+// what becomes of each, and forwards them to targets and functions. It owns the sockets, the pools of connections to
+// targets and the health checks; whoever compiles tables hands each new one to Apply.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"trellis/internal/proxy"
+)
+
+// Network opens sockets inside network namespaces.
+type Network interface {
+	Listen(ctx context.Context, namespace string, addr netip.AddrPort) (net.Listener, error)
+	// Dial connects to a TCP address. The source address is bound unless it is the zero Addr.
+	Dial(ctx context.Context, namespace string, source netip.Addr, to netip.AddrPort) (net.Conn, error)
+}
+
+// Invoker runs functions.
+type Invoker interface {
+	// Invoke returns the function's answer. functionError is not empty when the function itself failed, and err not nil when
+	// it could not be run. The event must not be kept.
+	Invoke(ctx context.Context, functionARN string, event []byte) (response []byte, functionError string, err error)
+}
+
+// AccessLog takes access records of VPC Lattice, off the path of requests and one at a time.
+type AccessLog interface {
+	// Write takes one JSON object, without a line's end, valid only during the call. The ARNs say whose subscriptions it is
+	// for; the service's is empty for a request that named none.
+	Write(networkARN, serviceARN string, when time.Time, record []byte)
+}
+
+// Timeouts bound waiting. Zero values mean those of VPC Lattice or, where it tells none, sensible ones.
+type Timeouts struct {
+	Head       time.Duration // from a request's first byte to the end of its head; 30 s
+	Idle       time.Duration // between requests, and between parts of a message; 60 s
+	Connection time.Duration // of a whole client connection to a VPC Lattice address; 10 min
+	Connect    time.Duration // to a target; 5 s
+	Invoke     time.Duration // of a function; 60 s
+	Keep       time.Duration // of an idle connection to a target; 60 s
+}
+
+// Config is what a Server is made of. Only Network is required: without an Invoker functions are answered 502, without an
+// Authenticator signed requests are refused.
+type Config struct {
+	Network       Network
+	Invoker       Invoker
+	Authenticator proxy.Authenticator
+	AccessLog     AccessLog
+	Log           *slog.Logger
+	Timeouts      Timeouts
+	// Remembered is how many requests can be explained afterwards; 0 means 1024.
+	Remembered int
+}
+
+// Server serves the newest table it was given.
+type Server struct {
+	Config
+	health  *proxy.Health
+	journal *proxy.Journal
+	logs    *logQueue
+	count   counters
+	conns   sync.Pool
+	ctx     context.Context
+	cancel  context.CancelFunc
+	running sync.WaitGroup // all but the log queue
+	logging sync.WaitGroup
+
+	state atomic.Pointer[state]
+
+	mu      sync.Mutex // held by Apply, Drain and Close
+	sockets map[proxy.Binding]*socket
+	pools   map[poolKey]*pool
+	checks  map[checkKey]context.CancelFunc
+	spaces  map[string]*space
+	closed  bool
+}
+
+// state is what a request keeps from its start to its end.
+type state struct {
+	router *proxy.Router
+	pools  map[*proxy.Target]*pool
+}
+
+// New returns a server that serves nothing yet.
+func New(c Config) *Server {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Remembered == 0 {
+		c.Remembered = 1024
+	}
+	c.Timeouts = c.Timeouts.withDefaults()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{
+		Config: c, health: proxy.NewHealth(), journal: proxy.NewJournal(c.Remembered), ctx: ctx, cancel: cancel,
+		sockets: make(map[proxy.Binding]*socket), pools: make(map[poolKey]*pool),
+		checks: make(map[checkKey]context.CancelFunc), spaces: make(map[string]*space),
+	}
+	s.conns.New = func() any { return newConn(s) }
+	s.state.Store(&state{router: proxy.NewRouter(&proxy.Table{}, s.health)})
+	s.logs = newLogQueue(c.AccessLog, &s.count.logDropped)
+	s.logging.Go(s.logs.run)
+	s.running.Go(s.expire)
+	return s
+}
+
+func (t Timeouts) withDefaults() Timeouts {
+	for _, d := range []struct {
+		to *time.Duration
+		by time.Duration
+	}{
+		{&t.Head, 30 * time.Second}, {&t.Idle, 60 * time.Second}, {&t.Connection, 10 * time.Minute},
+		{&t.Connect, 5 * time.Second}, {&t.Invoke, 60 * time.Second}, {&t.Keep, 60 * time.Second},
+	} {
+		if *d.to <= 0 {
+			*d.to = d.by
+		}
+	}
+	return t
+}
+
+// BindError says which socket could not be opened.
+type BindError struct {
+	Binding proxy.Binding
+	Err     error
+}
+
+func (e *BindError) Error() string {
+	return fmt.Sprintf("listen on %s in %s: %v", e.Binding.Addr, e.Binding.Namespace, e.Err)
+}
+
+func (e *BindError) Unwrap() error { return e.Err }
+
+// Apply makes the server serve t: it opens the sockets that are new, switches every later request to t, and closes the
+// sockets, pools and health checks that t has no use for. Requests under way finish by their old table. When Apply
+// returns, nothing listens that t does not want. Sockets that could not be opened are told of in the error, as
+// *BindError; everything else is in effect, and the next Apply tries them again.
+func (s *Server) Apply(ctx context.Context, t *proxy.Table) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return net.ErrClosed
+	}
+	next := &state{router: proxy.NewRouter(t, s.health), pools: make(map[*proxy.Target]*pool)}
+	pools := s.poolsFor(next)
+	var failed []error
+	wanted := make(map[proxy.Binding]bool)
+	var opened []*socket
+	for _, b := range next.router.Bindings() {
+		wanted[b] = true
+		if s.sockets[b] != nil {
+			continue
+		}
+		ln, err := s.Network.Listen(ctx, b.Namespace, b.Addr)
+		if err != nil {
+			failed = append(failed, &BindError{b, err})
+			continue
+		}
+		k := newSocket(s, b, ln, s.space(b.Namespace))
+		s.sockets[b] = k
+		opened = append(opened, k)
+	}
+	s.state.Store(next)
+	for _, k := range opened {
+		s.running.Go(k.accept)
+	}
+	for b, k := range s.sockets {
+		if !wanted[b] {
+			k.close()
+			delete(s.sockets, b)
+		}
+	}
+	for key, p := range s.pools {
+		if pools[key] == nil {
+			p.close()
+		}
+	}
+	s.pools = pools
+	s.applyChecks(next.router.Checks())
+	return errors.Join(failed...)
+}
+
+// poolsFor gives every target of the state its pool, the present one where there is one.
+func (s *Server) poolsFor(next *state) map[poolKey]*pool {
+	pools := make(map[poolKey]*pool)
+	for _, g := range next.router.Groups() {
+		for i := range g.Targets {
+			t := &g.Targets[i]
+			if !t.Addr.IsValid() {
+				continue
+			}
+			key := keyOf(t)
+			if pools[key] == nil {
+				if pools[key] = s.pools[key]; pools[key] == nil {
+					pools[key] = &pool{key: key, space: s.space(key.namespace)}
+				}
+			}
+			next.pools[t] = pools[key]
+		}
+	}
+	return pools
+}
+
+// space returns the connections of a namespace. The caller holds mu.
+func (s *Server) space(namespace string) *space {
+	p := s.spaces[namespace]
+	if p == nil {
+		p = newSpace()
+		s.spaces[namespace] = p
+	}
+	return p
+}
+
+// Drain waits until the server has no connection open inside a namespace that the newest table does not use any more, and
+// closes those that are left when ctx is done. Then nothing of the server keeps the namespace alive.
+func (s *Server) Drain(ctx context.Context, namespace string) error {
+	s.mu.Lock()
+	p := s.spaces[namespace]
+	s.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	err := p.wait(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.spaces[namespace] == p && p.empty() && !s.uses(namespace) {
+		delete(s.spaces, namespace)
+	}
+	return err
+}
+
+func (s *Server) uses(namespace string) bool {
+	for b := range s.sockets {
+		if b.Namespace == namespace {
+			return true
+		}
+	}
+	for k := range s.pools {
+		if k.namespace == namespace {
+			return true
+		}
+	}
+	return false
+}
+
+// Close stops listening, lets requests under way finish until ctx is done, and returns when nothing of the server runs.
+func (s *Server) Close(ctx context.Context) error {
+	_ = s.Apply(ctx, &proxy.Table{})
+	s.mu.Lock()
+	s.closed = true
+	spaces := maps.Clone(s.spaces)
+	s.mu.Unlock()
+	var errs []error
+	for _, p := range spaces {
+		errs = append(errs, p.wait(ctx))
+	}
+	s.cancel()
+	s.running.Wait()
+	s.logs.stop()
+	s.logging.Wait()
+	return errors.Join(errs...)
+}
+
+// expire closes connections to targets that were idle for long.
+func (s *Server) expire() {
+	tick := time.NewTicker(s.Timeouts.Keep / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case now := <-tick.C:
+			s.mu.Lock()
+			pools := maps.Clone(s.pools)
+			s.mu.Unlock()
+			for _, p := range pools {
+				p.expire(now.Add(-s.Timeouts.Keep))
+			}
+		}
+	}
+}
+
+// Health returns the health of the targets that the newest table uses.
+func (s *Server) Health() []proxy.TargetHealth { return s.state.Load().router.Health() }
+
+// Explain says how the newest request of that id was decided, if it is still remembered.
+func (s *Server) Explain(requestID string) (*proxy.Explanation, bool) {
+	return s.journal.Explain(requestID)
+}
+
+// Stats returns what was counted so far.
+func (s *Server) Stats() Stats { return s.count.snapshot() }
