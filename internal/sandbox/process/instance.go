@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -38,6 +39,9 @@ type instance struct {
 	started       time.Time
 	// expires is when its credentials do. Zero is never.
 	expires time.Time
+
+	// peak is the most memory it was seen with, in bytes.
+	peak atomic.Int64
 
 	// gone is closed when the process has ended; exit then says how, and fault why our init failed.
 	gone  chan struct{}

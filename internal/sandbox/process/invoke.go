@@ -124,6 +124,7 @@ func (in *instance) exchange(inv sandbox.Invocation, deadline time.Time, expired
 
 // end kills the process and waits until it has gone.
 func (in *instance) end() {
+	in.weigh()
 	in.kill()
 	<-in.gone
 }

@@ -83,11 +83,13 @@ func watch(in *instance) (stop func() weight) {
 				killed <- false
 				return
 			case <-tick.C:
+				in.weigh()
 				total := 0
 				for _, pid := range family(in.process.Pid) {
 					total += private(pid)
 				}
 				if total > limit {
+					in.peak.Store(int64(total))
 					in.kill()
 					killed <- true
 					return
@@ -97,13 +99,15 @@ func watch(in *instance) (stop func() weight) {
 	}()
 	return func() weight {
 		once.Do(func() { close(end) })
-		w := weight{killed: <-killed}
-		if w.killed {
-			w.peakMB = in.pool.fn.MemoryMB
-		} else {
-			w.peakMB = min(peak(in.process.Pid)>>20, in.pool.fn.MemoryMB)
-		}
-		return w
+		in.weigh()
+		return weight{peakMB: min(int(in.peak.Load())>>20, in.pool.fn.MemoryMB), killed: <-killed}
+	}
+}
+
+// weigh notes the most memory the process ever had. Of a process that has ended nothing is known any more.
+func (in *instance) weigh() {
+	if n := peak(in.process.Pid); n > 0 {
+		in.peak.Store(int64(n))
 	}
 }
 

@@ -96,7 +96,18 @@ func do(e event, h http.Header) (any, error) {
 		}
 		return strings.Join(names, " "), err
 	case "write":
-		return nil, os.WriteFile(e.Text, make([]byte, e.N), 0o600)
+		f, err := os.OpenFile(e.Text, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		chunk := make([]byte, 1<<20)
+		for left := e.N; left > 0; left -= len(chunk) {
+			if _, err := f.Write(chunk[:min(left, len(chunk))]); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
 	case "print":
 		fmt.Print(e.Text)
 		return nil, nil
