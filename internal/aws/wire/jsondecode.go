@@ -129,11 +129,12 @@ func (d *jsonReader) value(n *node, v reflect.Value, depth int) *Malformed {
 		if err != nil {
 			return asMalformed(err)
 		}
-		b, err := base64.StdEncoding.DecodeString(string(s))
+		b := make([]byte, base64.StdEncoding.DecodedLen(len(s)))
+		size, err := base64.StdEncoding.Decode(b, s)
 		if err != nil {
 			return malformed("A blob must be base64: %s", err)
 		}
-		v.SetBytes(b)
+		v.SetBytes(b[:size])
 		return nil
 	case model.Boolean:
 		if c != 't' && c != 'f' {
