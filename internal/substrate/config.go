@@ -49,9 +49,31 @@ type VPC struct {
 
 // Subnet is a range of a VPC together with the route table in force there.
 type Subnet struct {
-	ID     string
-	CIDRs  []netip.Prefix
-	Routes []Route
+	ID    string
+	CIDRs []netip.Prefix
+	// RouteTable is the id of the table the routes are from.
+	RouteTable string
+	Routes     []Route
+	// ACL filters what enters and leaves the subnet, packet by packet; nil lets all pass.
+	ACL *NetworkACL
+}
+
+// NetworkACL is a stateless filter at the edge of subnets. In each direction the
+// entry of the lowest number that matches decides; without any the packet is dropped.
+type NetworkACL struct {
+	ID      string
+	Ingress []ACLEntry
+	Egress  []ACLEntry
+}
+
+// ACLEntry allows or denies traffic by its far end. Protocol, From and To are as in
+// Rule; the ports are those of the destination.
+type ACLEntry struct {
+	Number   int
+	Allow    bool
+	Protocol int
+	From, To int
+	CIDR     netip.Prefix
 }
 
 // Via says how a route goes on.

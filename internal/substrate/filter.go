@@ -62,7 +62,7 @@ type Set struct {
 type Element struct {
 	Link   string
 	Prefix netip.Prefix
-	Chain  string     // for Verdicts: go there
+	Chain  string     // for Verdicts: jump there
 	To     netip.Addr // for Addresses4
 }
 
@@ -155,7 +155,7 @@ type (
 	}
 	// Count adds to a named counter.
 	Count struct{ Counter string }
-	// Dispatch goes where a verdict map says; no element, no effect.
+	// Dispatch jumps where a verdict map says; no element, no effect.
 	Dispatch struct {
 		Out bool
 		Map string
@@ -164,6 +164,8 @@ type (
 	Accept struct{}
 	// Drop ends with a silent drop.
 	Drop struct{}
+	// Return goes back to where the chain was jumped to from.
+	Return struct{}
 	// Jump goes to a chain and comes back.
 	Jump struct{ Chain string }
 	// Goto goes to a chain for good.
@@ -251,6 +253,7 @@ func (s Count) String() string    { return fmt.Sprintf("counter name %q", s.Coun
 func (s Dispatch) String() string { return direction(s.Out) + " vmap @" + s.Map }
 func (Accept) String() string     { return "accept" }
 func (Drop) String() string       { return "drop" }
+func (Return) String() string     { return "return" }
 func (s Jump) String() string     { return "jump " + s.Chain }
 func (s Goto) String() string     { return "goto " + s.Chain }
 func (s SNAT) String() string     { return "snat ip to " + s.To.String() }

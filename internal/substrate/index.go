@@ -68,6 +68,7 @@ func (x *index) indexVPC(v VPC, names map[string]bool) *vpcIndex {
 			x.problem(s.ID, "subnet begins where %s does", other)
 		default:
 			vx.subnets[s.ID], bases[table] = s, s.ID
+			x.checkACL(s.ACL)
 		}
 	}
 	for i := range v.SecurityGroups {
@@ -107,6 +108,17 @@ func (x *index) indexVPC(v VPC, names map[string]bool) *vpcIndex {
 	}
 	slices.SortFunc(vx.interfaces, func(a, b *Interface) int { return compare(a.ID, b.ID) })
 	return vx
+}
+
+func (x *index) checkACL(acl *NetworkACL) {
+	if acl == nil {
+		return
+	}
+	for _, e := range slices.Concat(acl.Ingress, acl.Egress) {
+		if err := e.check(); err != nil {
+			x.problem(acl.ID, "entry %d: %w", e.Number, err)
+		}
+	}
 }
 
 func (vx *vpcIndex) check(n *Interface, lattice []netip.Prefix) error {

@@ -76,8 +76,14 @@ func example() Config {
 				SecurityGroups: []SecurityGroup{{ID: "sg-b", Egress: anyAny(), Ingress: []Rule{{ID: "sgr-6", Protocol: 6, From: 0, To: 65535, Groups: []string{"sg-web", "sg-c"}}}}},
 			},
 			{
-				ID: "vpc-c", CIDRs: prefixes("10.0.0.0/16"),
-				Subnets:        []Subnet{{ID: "subnet-c", CIDRs: prefixes("10.0.0.0/24")}},
+				ID: "vpc-c", CIDRs: prefixes("10.0.0.0/16"), Resolvers: addrs("10.0.0.2"),
+				Subnets: []Subnet{{ID: "subnet-c", CIDRs: prefixes("10.0.0.0/24"), ACL: &NetworkACL{
+					ID: "acl-c",
+					Ingress: []ACLEntry{
+						{Number: 200, Allow: true, Protocol: AllProtocols, CIDR: netip.MustParsePrefix("0.0.0.0/0")},
+						{Number: 100, Protocol: 6, From: 22, To: 22, CIDR: netip.MustParsePrefix("10.0.3.0/24")},
+					},
+				}}},
 				Interfaces:     []Interface{{ID: "eni-c", Subnet: "subnet-c", Addresses: addrs("10.0.0.10"), SecurityGroups: []string{"sg-c"}}},
 				SecurityGroups: []SecurityGroup{{ID: "sg-c", Egress: anyAny()}},
 			},
@@ -147,6 +153,7 @@ func TestLowerProblems(t *testing.T) {
 		{"route twice", func(c *Config) {
 			c.VPCs[0].Subnets[0].Routes = append(c.VPCs[0].Subnets[0].Routes, c.VPCs[0].Subnets[0].Routes[0])
 		}, "subnet-app", "two routes"},
+		{"bad ACL entry", func(c *Config) { c.VPCs[2].Subnets[0].ACL.Ingress[0].CIDR = netip.Prefix{} }, "acl-c", "no CIDR"},
 		{"subnet without range", func(c *Config) { c.VPCs[2].Subnets[0].CIDRs = nil }, "subnet-c", "no range"},
 	}
 	for _, tt := range tests {

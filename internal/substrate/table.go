@@ -25,6 +25,8 @@ const (
 	DropEgress = "security-group-egress"
 	// DropIngress is what no ingress rule of the receiver's security groups allows.
 	DropIngress = "security-group-ingress"
+	// DropACL is what a network ACL denies.
+	DropACL = "network-acl"
 	// DropLattice is what no ingress rule of the association's security groups allows.
 	DropLattice = "association-security-group"
 	// DropNoHost is a packet to an address nobody holds, or across two peerings.
@@ -43,6 +45,8 @@ const (
 	mapPrivate  = "private-of"
 	mapEgress   = "egress"
 	mapIngress  = "ingress"
+	mapACLOut   = "acl-egress"
+	mapACLIn    = "acl-ingress"
 	chainTo     = "to-destination"
 	chainToHost = "to-interface"
 	chainToLatt = "to-lattice"
@@ -59,11 +63,12 @@ type builder struct {
 func (x *index) vpcTable(vx *vpcIndex) Table {
 	b := &builder{x: x, vx: vx, sets: map[string]*Set{}}
 	b.table.Counters = []string{
-		DropLattice, DropSpoofed, DropForeign, DropInvalid, DropNotAssociated,
+		DropLattice, DropSpoofed, DropForeign, DropInvalid, DropACL, DropNotAssociated,
 		DropNoHost, DropNoPublic, DropEgress, DropIngress, DropSilenced,
 	}
 	slices.Sort(b.table.Counters)
 	b.links()
+	b.acls()
 	b.prerouting()
 	b.forward()
 	b.input()
@@ -149,6 +154,8 @@ func (b *builder) forward() {
 			dropFor(DropNoPublic, MatchLink{Out: true, Name: gatewayLink}, MatchAddressSet{Not: true, Set: setPublic}),
 			dropFor(DropNoPublic, MatchLink{Out: true, Name: gatewayLink}, MatchFamily{IPv6: true}))
 	}
+	rules = append(rules, b.askACL(mapACLOut, false)...)
+	rules = append(rules, b.askACL(mapACLIn, true)...)
 	rules = append(rules,
 		FilterRule{MatchEstablished{}, Accept{}},
 		dropFor(DropInvalid, MatchInvalid{}),
@@ -162,12 +169,6 @@ func (b *builder) forward() {
 func (b *builder) input() {
 	var rules []FilterRule
 	rules = append(rules, FilterRule{MatchLink{Name: "lo"}, Accept{}})
-	if b.vx.Lattice == LatticeTargets {
-		rules = append(rules, b.toLattice(MatchOriginal{}, Count{DropNotAssociated}, Drop{})...)
-	}
-	rules = append(rules,
-		FilterRule{MatchEstablished{}, Accept{}},
-		dropFor(DropInvalid, MatchInvalid{}))
 	for _, a := range b.vx.Resolvers {
 		for _, proto := range []int{17, 6} {
 			rules = append(rules, FilterRule{
@@ -175,15 +176,29 @@ func (b *builder) input() {
 			})
 		}
 	}
-	rules = append(rules, FilterRule{Dispatch{Map: mapEgress}}, dropFor(DropSpoofed))
+	rules = append(rules, b.askACL(mapACLOut, false)...)
+	if b.vx.Lattice == LatticeTargets {
+		rules = append(rules, b.toLattice(MatchOriginal{}, Count{DropNotAssociated}, Drop{})...)
+	}
+	rules = append(rules,
+		FilterRule{MatchEstablished{}, Accept{}},
+		dropFor(DropInvalid, MatchInvalid{}),
+		FilterRule{Dispatch{Map: mapEgress}},
+		dropFor(DropSpoofed))
 	b.chain("input", HookInput, true, rules...)
 }
 
 func (b *builder) output() {
 	rules := []FilterRule{{MatchLink{Out: true, Name: "lo"}, MatchLocal{}, Accept{}}}
 	rules = append(rules, silence()...)
+	rules = append(rules, dropFor(DropSilenced, MatchRefusal{}))
+	if acl := b.askACL(mapACLIn, true); acl != nil {
+		for _, a := range b.vx.Resolvers {
+			rules = append(rules, FilterRule{MatchAddress{Prefix: host(a)}, Accept{}})
+		}
+		rules = append(rules, acl...)
+	}
 	rules = append(rules,
-		dropFor(DropSilenced, MatchRefusal{}),
 		FilterRule{MatchEstablished{}, Accept{}},
 		dropFor(DropInvalid, MatchInvalid{}))
 	for _, p := range b.x.cfg.LatticePrefixes {
@@ -284,7 +299,7 @@ func (b *builder) groupRules(rules []Rule, destination bool, verdict Statement) 
 				continue
 			}
 			for _, peers := range b.peerMatches(r, v6, destination) {
-				rule := append(FilterRule{peers}, protocolMatches(r)...)
+				rule := append(FilterRule{peers}, protocolMatches(r.Protocol, r.From, r.To)...)
 				out = append(out, append(rule, verdict))
 			}
 		}
@@ -292,19 +307,19 @@ func (b *builder) groupRules(rules []Rule, destination bool, verdict Statement) 
 	return out
 }
 
-func protocolMatches(r Rule) []Statement {
-	if r.Protocol == AllProtocols {
+func protocolMatches(protocol, from, to int) []Statement {
+	if protocol == AllProtocols {
 		return nil
 	}
-	out := []Statement{MatchProtocol{r.Protocol}}
-	switch r.Protocol {
+	out := []Statement{MatchProtocol{protocol}}
+	switch protocol {
 	case 6, 17:
-		if r.From > 0 || r.To < 65535 {
-			out = append(out, MatchPorts{r.From, r.To})
+		if from > 0 || to < 65535 {
+			out = append(out, MatchPorts{from, to})
 		}
 	case 1, 58:
-		if r.From >= 0 {
-			out = append(out, MatchICMP{r.From, r.To})
+		if from >= 0 {
+			out = append(out, MatchICMP{from, to})
 		}
 	}
 	return out

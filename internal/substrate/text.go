@@ -183,7 +183,7 @@ func (e Element) text(interval bool) string {
 	}
 	s := strings.Join(parts, " . ")
 	if e.Chain != "" {
-		s += " : goto " + e.Chain
+		s += " : jump " + e.Chain
 	}
 	if e.To.IsValid() {
 		s += " : " + e.To.String()

@@ -170,6 +170,8 @@ func expressions(s substrate.Statement) ([]expr.Any, error) {
 		return verdict(expr.VerdictAccept, ""), nil
 	case substrate.Drop:
 		return verdict(expr.VerdictDrop, ""), nil
+	case substrate.Return:
+		return verdict(expr.VerdictReturn, ""), nil
 	case substrate.Jump:
 		return verdict(expr.VerdictJump, s.Chain), nil
 	case substrate.Goto:

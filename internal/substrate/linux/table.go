@@ -262,7 +262,7 @@ func setElements(s substrate.Set, elements []substrate.Element) []nftables.SetEl
 		ne := nftables.SetElement{Key: key}
 		switch s.Maps {
 		case substrate.Verdicts:
-			ne.VerdictData = &expr.Verdict{Kind: expr.VerdictGoto, Chain: el.Chain}
+			ne.VerdictData = &expr.Verdict{Kind: expr.VerdictJump, Chain: el.Chain}
 		case substrate.Addresses4:
 			ne.Val = el.To.AsSlice()
 		}
