@@ -15,7 +15,7 @@ const ByScope = "scope"
 
 // allTables lists every table there is. A table that is not listed cannot be read or written.
 func allTables() []table {
-	return slices.Concat(hostTables(), vpcTables(), latticeTables(), balancerTables(), functionTables(), identityTables(), shareTables())
+	return slices.Concat(hostTables(), vpcTables(), latticeTables(), balancerTables(), functionTables(), identityTables(), shareTables(), logTables())
 }
 
 func one[T any](f func(*T) string) func(*T) []string {
@@ -148,8 +148,10 @@ var (
 		indexes: []Index[lattice.NetworkVPC]{{ByNetwork, one(func(a *lattice.NetworkVPC) string { return a.Network })},
 			{ByVPC, one(func(a *lattice.NetworkVPC) string { return a.VPC })},
 			{ByGroup, func(a *lattice.NetworkVPC) []string { return a.SecurityGroups }}}}
-	AuthPolicies     = &Table[lattice.AuthPolicy]{name: "auth-policy", key: func(p *lattice.AuthPolicy) string { return p.Resource }}
-	ResourcePolicies = &Table[lattice.ResourcePolicy]{name: "resource-policy", key: func(p *lattice.ResourcePolicy) string { return p.ResourceARN }}
+	AuthPolicies = &Table[lattice.AuthPolicy]{name: "auth-policy", key: func(p *lattice.AuthPolicy) string { return p.Resource }}
+	// Resource policies are found by the accounts they share with.
+	ResourcePolicies = &Table[lattice.ResourcePolicy]{name: "resource-policy", key: func(p *lattice.ResourcePolicy) string { return p.ResourceARN },
+		indexes: []Index[lattice.ResourcePolicy]{{ByPrincipal, func(p *lattice.ResourcePolicy) []string { return p.Principals }}}}
 	LogSubscriptions = &Table[lattice.LogSubscription]{name: "log-subscription", key: func(s *lattice.LogSubscription) string { return s.ID },
 		indexes: []Index[lattice.LogSubscription]{{ByScope, one(func(s *lattice.LogSubscription) string { return s.Scope() })},
 			{ByResource, one(func(s *lattice.LogSubscription) string { return s.Resource })}}}

@@ -1,0 +1,97 @@
+package journal_test
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"trellis/internal/journal"
+)
+
+func open(t *testing.T, dir string) *journal.Store {
+	t.Helper()
+	s, err := journal.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestAppendAndRead(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	if err := s.Append("g", "s", nil); !errors.Is(err, journal.ErrNotFound) {
+		t.Errorf("append to nothing: %v", err)
+	}
+	if err := s.Create("g", "2026/11/23/[$LATEST]x", 5); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Create("g", "2026/11/23/[$LATEST]x", 6); !errors.Is(err, journal.ErrExists) {
+		t.Errorf("create again: %v", err)
+	}
+	events := []journal.Event{{10, 12, "first\nwith a line's end"}, {9, 12, "earlier"}, {10, 12, "second"}}
+	if err := s.Append("g", "2026/11/23/[$LATEST]x", events); err != nil {
+		t.Fatal(err)
+	}
+	want := []journal.Event{events[1], events[0], events[2]}
+	for _, s := range []*journal.Store{s, open(t, dir)} {
+		got, err := s.Read("g", "2026/11/23/[$LATEST]x", 0, math.MaxInt64)
+		if err != nil || !cmp.Equal(got, want) {
+			t.Errorf("%v, %v", got, err)
+		}
+		if got, _ := s.Read("g", "2026/11/23/[$LATEST]x", 10, 11); len(got) != 2 {
+			t.Errorf("from 10 to 11: %v", got)
+		}
+		streams, err := s.Streams("g")
+		if err != nil || len(streams) != 1 || streams[0].Created != 5 || streams[0].First != 9 || streams[0].Last != 10 || streams[0].LastWritten != 12 {
+			t.Errorf("streams: %+v, %v", streams, err)
+		}
+	}
+	if err := s.Delete("g"); err != nil {
+		t.Fatal(err)
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 0 {
+		t.Errorf("left behind: %v", files)
+	}
+}
+
+func TestHalfWrittenLineIsCutOff(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	if err := errors.Join(s.Create("g", "s", 1), s.Append("g", "s", []journal.Event{{1, 1, "whole"}})); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "g", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	f, err := os.OpenFile(files[0], os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString(`{"t":2,"m":"ha`)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, dir)
+	if err := s.Append("g", "s", []journal.Event{{3, 3, "after"}}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Read("g", "s", 0, math.MaxInt64)
+	if err != nil || len(got) != 2 || got[1].Message != "after" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestGroupIDsStayInside(t *testing.T) {
+	s := open(t, t.TempDir())
+	for _, id := range []string{"", "..", "a/b", ".x"} {
+		if err := s.Create(id, "s", 1); err == nil {
+			t.Errorf("group %q was taken", id)
+		}
+	}
+}
