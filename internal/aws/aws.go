@@ -28,9 +28,9 @@ type Service struct {
 }
 
 // Credentials looks an access key up: its secret, and whom it belongs to. A key
-// that does not exist, may not be used or has a token that is not its own
-// answers an error of kind fault.Unauthenticated, with code ExpiredToken when
-// time has passed it by.
+// that does not exist answers an error of kind fault.NotFound; one that may not
+// be used or has a token that is not its own, fault.Unauthenticated, with code
+// ExpiredToken when time has passed it by.
 type Credentials interface {
 	Lookup(ctx context.Context, accessKey, sessionToken string) (secret string, who caller.Caller, err error)
 }

@@ -294,7 +294,7 @@ func unsigned(m *model.Service, problem error) *fault.Error {
 // unknownKey words the refusal of an access key or session token.
 func unknownKey(m *model.Service, err error) error {
 	e := asFault(err)
-	if e.Kind != fault.Unauthenticated {
+	if e.Kind != fault.Unauthenticated && e.Kind != fault.NotFound {
 		return err
 	}
 	expired := e.Code == "ExpiredToken"

@@ -166,6 +166,8 @@ func TestErrors(t *testing.T) {
 			403, "", queryError(stsSpace, "Sender", "InvalidClientTokenId", "The security token included in the request is invalid.")},
 		{"sts session without its token", rawCall{service: "sts", target: "/", key: "ASIASESSION", header: formHeader, body: "Action=GetCallerIdentity&Version=2011-06-15"},
 			403, "", queryError(stsSpace, "Sender", "InvalidClientTokenId", "The security token included in the request is invalid.")},
+		{"sts wrong token", rawCall{service: "sts", target: "/", key: "ASIASESSION", token: "x", header: formHeader, body: "Action=GetCallerIdentity&Version=2011-06-15"},
+			403, "", queryError(stsSpace, "Sender", "InvalidClientTokenId", "The security token included in the request is invalid.")},
 		{"sts expired token", rawCall{service: "sts", target: "/", key: "ASIASESSION", token: "old-token", header: formHeader, body: "Action=GetCallerIdentity&Version=2011-06-15"},
 			403, "", queryError(stsSpace, "Sender", "ExpiredToken", "The security token included in the request is expired")},
 		{"sts old signature", rawCall{service: "sts", target: "/", at: old, header: formHeader, body: "Action=GetCallerIdentity&Version=2011-06-15"},

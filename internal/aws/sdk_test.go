@@ -66,7 +66,10 @@ func (keyring) Lookup(_ context.Context, key, token string) (string, caller.Call
 	case key == "ASIASESSION" && token == "old-token":
 		return "", who, fault.New(fault.Unauthenticated, "ExpiredToken", "expired")
 	}
-	return "", who, fault.New(fault.Unauthenticated, "", "no such key")
+	if token != "" {
+		return "", who, fault.New(fault.Unauthenticated, "", "not its token")
+	}
+	return "", who, fault.New(fault.NotFound, "", "no such key")
 }
 
 // recorder remembers the last input of each API it stands in for.
