@@ -41,18 +41,31 @@ func apis() []api {
 func main() {
 	data := flag.String("data", "", "botocore's data `directory`")
 	out := flag.String("out", "internal/aws/model", "`directory` of the generated packages")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: generate -data DIR [-out DIR] [PACKAGE...]")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
-	if err := run(*data, *out); err != nil {
+	if err := run(*data, *out, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}
 }
 
-func run(data, out string) error {
+// run generates the packages named in only, all when it is empty.
+func run(data, out string, only []string) error {
 	if data == "" {
 		return errors.New("-data is required")
 	}
+	for _, name := range only {
+		if !slices.ContainsFunc(apis(), func(a api) bool { return a.pkg == name }) {
+			return fmt.Errorf("no package %s", name)
+		}
+	}
 	for _, a := range apis() {
+		if len(only) > 0 && !slices.Contains(only, a.pkg) {
+			continue
+		}
 		if err := generate(a, data, filepath.Join(out, a.pkg)); err != nil {
 			return fmt.Errorf("%s: %w", a.pkg, err)
 		}
