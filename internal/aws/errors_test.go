@@ -435,3 +435,11 @@ func BenchmarkGetServiceNetworkOverHTTP(b *testing.B) {
 		res.Body.Close()
 	}
 }
+
+func BenchmarkNew(b *testing.B) {
+	for b.Loop() {
+		if _, err := aws.New(aws.Config{Services: services(&recorder{}), Credentials: keyring{}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

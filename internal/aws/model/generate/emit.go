@@ -303,11 +303,16 @@ func (g *generator) emitModel(chunks int) string {
 	if errors := g.errors(); len(errors) > 0 {
 		b.WriteString("Errors: []model.Error{\n")
 		for _, name := range errors {
-			e := g.def.Shapes[name].Error
+			shape := g.def.Shapes[name]
+			e := shape.Error
 			if e.Code == "" {
 				e.Code = name
 			}
-			if e.HTTPStatusCode == 0 {
+			switch {
+			case e.HTTPStatusCode != 0:
+			case shape.Fault:
+				e.HTTPStatusCode = 500
+			default:
 				e.HTTPStatusCode = 400
 			}
 			fmt.Fprintf(&b, "{Name: %q, Code: %q, Status: %d},\n", name, e.Code, e.HTTPStatusCode)

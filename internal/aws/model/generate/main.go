@@ -156,7 +156,7 @@ type shape struct {
 	Flattened        bool
 	EventStream      bool
 	TimestampFormat  string
-	Exception        bool
+	Fault            bool
 	Error            struct {
 		Code           string
 		HTTPStatusCode int

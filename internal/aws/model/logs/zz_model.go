@@ -54,7 +54,7 @@ var Model = &model.Service{
 		{Name: "OperationAbortedException", Code: "OperationAbortedException", Status: 400},
 		{Name: "ResourceAlreadyExistsException", Code: "ResourceAlreadyExistsException", Status: 400},
 		{Name: "ResourceNotFoundException", Code: "ResourceNotFoundException", Status: 400},
-		{Name: "ServiceUnavailableException", Code: "ServiceUnavailableException", Status: 400},
+		{Name: "ServiceUnavailableException", Code: "ServiceUnavailableException", Status: 500},
 		{Name: "TooManyTagsException", Code: "TooManyTagsException", Status: 400},
 		{Name: "UnrecognizedClientException", Code: "UnrecognizedClientException", Status: 400},
 		{Name: "ValidationException", Code: "ValidationException", Status: 400},

@@ -76,7 +76,7 @@ var Model = &model.Service{
 		{Name: "PolicyTypeNotAvailableForOrganizationException", Code: "PolicyTypeNotAvailableForOrganizationException", Status: 400},
 		{Name: "PolicyTypeNotEnabledException", Code: "PolicyTypeNotEnabledException", Status: 400},
 		{Name: "RootNotFoundException", Code: "RootNotFoundException", Status: 400},
-		{Name: "ServiceException", Code: "ServiceException", Status: 400},
+		{Name: "ServiceException", Code: "ServiceException", Status: 500},
 		{Name: "SourceParentNotFoundException", Code: "SourceParentNotFoundException", Status: 400},
 		{Name: "TargetNotFoundException", Code: "TargetNotFoundException", Status: 400},
 		{Name: "TooManyRequestsException", Code: "TooManyRequestsException", Status: 400},
