@@ -33,6 +33,7 @@ func (x *index) problem(id, format string, args ...any) {
 
 func newIndex(cfg Config) *index {
 	x := &index{cfg: cfg, vpcs: map[string]*vpcIndex{}, groupVPC: map[string]string{}}
+	x.cfg.LatticePrefixes = without(cfg.LatticePrefixes, invalid)
 	names := map[string]bool{InternetNamespace: true}
 	for _, v := range cfg.VPCs {
 		if v.ID == "" || names[v.ID] {
@@ -54,16 +55,19 @@ func (x *index) indexVPC(v VPC, names map[string]bool) *vpcIndex {
 		peers: map[string]*Peering{}, peerVPCs: map[string]bool{},
 		holders: map[netip.Addr]string{}, members: map[string][]netip.Addr{},
 	}
+	vx.CIDRs = x.valid(v.ID, v.CIDRs)
+	vx.Subnets = slices.Clone(v.Subnets)
 	bases := map[uint32]string{}
 	for i := range v.Subnets {
-		s := &v.Subnets[i]
+		s := &vx.Subnets[i]
+		s.CIDRs = x.valid(s.ID, s.CIDRs)
 		table, ok := subnetTable(*s)
 		other, taken := bases[table]
 		switch {
 		case vx.subnets[s.ID] != nil:
 			x.problem(s.ID, "subnet is there twice")
 		case !ok:
-			x.problem(s.ID, "subnet has no range")
+			x.problem(s.ID, "subnet has no range of its own")
 		case taken:
 			x.problem(s.ID, "subnet begins where %s does", other)
 		default:
@@ -81,7 +85,8 @@ func (x *index) indexVPC(v VPC, names map[string]bool) *vpcIndex {
 			}
 		}
 	}
-	for _, a := range v.Resolvers {
+	vx.Resolvers = without(v.Resolvers, func(a netip.Addr) bool { return !a.IsValid() })
+	for _, a := range vx.Resolvers {
 		vx.holders[a] = "the resolver"
 	}
 	for i := range v.Interfaces {
@@ -108,6 +113,16 @@ func (x *index) indexVPC(v VPC, names map[string]bool) *vpcIndex {
 	}
 	slices.SortFunc(vx.interfaces, func(a, b *Interface) int { return compare(a.ID, b.ID) })
 	return vx
+}
+
+func invalid(p netip.Prefix) bool { return !p.IsValid() }
+
+// valid is a list of ranges without those that are none.
+func (x *index) valid(id string, prefixes []netip.Prefix) []netip.Prefix {
+	if slices.ContainsFunc(prefixes, invalid) {
+		x.problem(id, "a range is not valid")
+	}
+	return without(prefixes, invalid)
 }
 
 func (x *index) checkACL(acl *NetworkACL) {

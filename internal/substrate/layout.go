@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // Layout is what the kernel should hold: the realisation of a Config.
@@ -156,6 +157,27 @@ func macOf(id string) MAC {
 
 // MaxGuests is how many guests one interface can have.
 const MaxGuests = 1 << 12
+
+// WithoutIPv6 is the layout for a kernel that has no IPv6.
+func (l Layout) WithoutIPv6() Layout {
+	out := Layout{Namespaces: slices.Clone(l.Namespaces), Links: slices.Clone(l.Links)}
+	for i, ns := range out.Namespaces {
+		ns.Routes = without(ns.Routes, func(p Path) bool { return p.Destination.Addr().Is6() })
+		ns.Rules = without(ns.Rules, func(r PolicyRule) bool { return r.IPv6 })
+		ns.Neighbours = without(ns.Neighbours, func(n Neighbour) bool { return n.Address.Is6() })
+		out.Namespaces[i] = ns
+	}
+	for i := range out.Links {
+		for _, e := range []*End{&out.Links[i].A, &out.Links[i].B} {
+			e.Addresses = without(e.Addresses, netip.Addr.Is6)
+		}
+	}
+	return out
+}
+
+func without[T any](s []T, unwanted func(T) bool) []T {
+	return slices.DeleteFunc(slices.Clone(s), unwanted)
+}
 
 // GuestPlan is what one guest of a shared interface needs: its link and, on both
 // ends, the routes and neighbours.

@@ -154,6 +154,9 @@ func TestLowerProblems(t *testing.T) {
 			c.VPCs[0].Subnets[0].Routes = append(c.VPCs[0].Subnets[0].Routes, c.VPCs[0].Subnets[0].Routes[0])
 		}, "subnet-app", "two routes"},
 		{"bad ACL entry", func(c *Config) { c.VPCs[2].Subnets[0].ACL.Ingress[0].CIDR = netip.Prefix{} }, "acl-c", "no CIDR"},
+		{"bad VPC range", func(c *Config) { c.VPCs[2].CIDRs = make([]netip.Prefix, 1) }, "vpc-c", "not valid"},
+		{"bad address", func(c *Config) { c.VPCs[0].Interfaces[0].Addresses = make([]netip.Addr, 1) }, "eni-web", "outside"},
+		{"bad route", func(c *Config) { c.VPCs[0].Subnets[0].Routes = make([]Route, 1) }, "subnet-app", "destination"},
 		{"subnet without range", func(c *Config) { c.VPCs[2].Subnets[0].CIDRs = nil }, "subnet-c", "no range"},
 	}
 	for _, tt := range tests {
@@ -167,5 +170,32 @@ func TestLowerProblems(t *testing.T) {
 				t.Errorf("problems %v, want one of %s saying %q", problems, tt.id, tt.text)
 			}
 		})
+	}
+}
+
+// Nothing in a Config, however broken, keeps the rest from being worked out.
+func TestLowerOfNothings(t *testing.T) {
+	cfg := example()
+	cfg.LatticePrefixes = append(cfg.LatticePrefixes, netip.Prefix{})
+	cfg.Peerings = append(cfg.Peerings, Peering{})
+	zero := VPC{
+		ID: "vpc-zero", CIDRs: make([]netip.Prefix, 1), Lattice: LatticeAssociated, LatticeGroups: []string{""}, Resolvers: make([]netip.Addr, 1),
+		Subnets: []Subnet{{}, {ACL: &NetworkACL{Ingress: make([]ACLEntry, 1)}}}, Interfaces: make([]Interface, 2),
+		SecurityGroups: []SecurityGroup{{Ingress: []Rule{{}, {CIDRs: make([]netip.Prefix, 1), Groups: []string{""}}}}},
+	}
+	cfg.VPCs = append(cfg.VPCs, VPC{}, zero)
+	layout, problems := Lower(cfg)
+	if len(problems) == 0 {
+		t.Error("no problems")
+	}
+	want, _ := Lower(example())
+	for _, ns := range want.Namespaces {
+		i := slices.IndexFunc(layout.Namespaces, func(n Namespace) bool { return n.Name == ns.Name })
+		if i < 0 || layout.Namespaces[i].Table.String() != ns.Table.String() {
+			t.Errorf("%s is not what it is without the broken ones", ns.Name)
+		}
+	}
+	if e := Explain(cfg, Flow{}); e.Open || e.Reason == "" {
+		t.Errorf("a flow from nowhere: %+v", e)
 	}
 }

@@ -127,6 +127,7 @@ func TestPrivilegedInternet(t *testing.T) {
 	wantAnswer(t, h, "eni-other", "203.0.113.5:80", "public 203.0.113.6")
 	wantAnswer(t, h, "eni-other", "203.0.113.9:80", "timeout")
 	wantAnswer(t, h, "eni-other", "10.1.1.10:80", "timeout")
+	wantAnswer(t, h, "eni-blue", "10.0.2.10:80", "timeout") // the answer would leave by the gateway
 	other.Interfaces[0].Public = netip.Addr{}
 	apply(t, h, cfg)
 	wantAnswer(t, h, "eni-other", "203.0.113.5:80", "timeout")

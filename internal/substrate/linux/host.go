@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ type Host struct {
 	links  map[linkKey]substrate.Link
 	layout substrate.Layout // as last wanted
 	closed bool
+	ipv6   bool // the kernel has it
 
 	look   sync.RWMutex // guards realms against lookups meanwhile
 	realms map[string]*realm
@@ -32,7 +34,8 @@ type linkKey struct{ namespace, name string }
 // New is a host without any network. Close it, or end the process, to take away
 // what was applied.
 func New() *Host {
-	return &Host{links: map[linkKey]substrate.Link{}, realms: map[string]*realm{}}
+	_, err := os.Stat("/proc/sys/net/ipv6")
+	return &Host{links: map[linkKey]substrate.Link{}, realms: map[string]*realm{}, ipv6: err == nil}
 }
 
 // Writes counts the changes made to the kernel so far.
@@ -63,6 +66,9 @@ func (h *Host) Apply(ctx context.Context, cfg substrate.Config) ([]substrate.Pro
 	defer h.apply.Unlock()
 	if h.closed {
 		return nil, errClosed
+	}
+	if !h.ipv6 {
+		layout = layout.WithoutIPv6()
 	}
 	h.layout = layout
 	found, err := h.converge(ctx)

@@ -316,3 +316,51 @@ func TestPrivilegedAddressReuse(t *testing.T) {
 		t.Errorf("new holder received %q meant for the old one", got)
 	}
 }
+
+// Packets from a peering reach interfaces only: not what is local in the VPC, and not
+// the next VPC.
+func TestPrivilegedPeeringEndsAtInterfaces(t *testing.T) {
+	h := newHost(t)
+	cfg := peered()
+	apply(t, h, cfg)
+	main := namespace(t, h, "vpc-a")
+	// Something local where blue's route table leads.
+	if err := main.rt.RouteAdd(routeOf(substrate.Path{Table: substrate.TableLocal, Destination: netip.MustParsePrefix("10.0.5.0/24"), Kind: substrate.Local}, 1)); err != nil {
+		t.Fatal(err)
+	}
+	green := ""
+	layout, _ := substrate.Lower(cfg)
+	for _, l := range layout.Links {
+		if l.Owner == "pcx-green" {
+			green = l.B.Name
+		}
+	}
+	link, err := main.rt.LinkByName(green)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Even with a route through main in place, its filter stops transit.
+	through := substrate.Path{Table: substrate.TableMain, Destination: netip.MustParsePrefix("10.2.1.10/32"), Link: green, Gateway: netip.MustParseAddr("169.254.1.1")}
+	if err := main.rt.RouteReplace(routeOf(through, link.Attrs().Index)); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, main, "10.0.5.1:80", "local")
+	serve(t, namespace(t, h, "eni-green"), "10.2.1.10:80", "green")
+	wantAnswer(t, h, "eni-blue", "10.0.5.1:80", "timeout")
+	wantAnswer(t, h, "eni-blue", "10.0.0.2:53", "timeout")
+	wantAnswer(t, h, "eni-blue", "10.2.1.10:80", "timeout")
+	drops, err := h.Drops("vpc-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if drops[substrate.DropForeign] < 2 || drops[substrate.DropNoHost] == 0 {
+		t.Errorf("drops %v", drops)
+	}
+}
+
+func TestPrivilegedPreflight(t *testing.T) {
+	newHost(t)
+	if err := Preflight(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
