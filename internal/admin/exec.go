@@ -31,6 +31,8 @@ type Command struct {
 	Args        []string
 	Env         []string
 	Dir         string
+	// UID and GID are the caller's own view of itself.
+	UID, GID int
 }
 
 // Process is a running Command.

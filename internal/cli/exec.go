@@ -26,6 +26,7 @@ func (c *client) exec() *cobra.Command {
 		Args        []string
 		Env         []string
 		Dir         string
+		UID, GID    int
 	}
 	exec := &cobra.Command{
 		Use:                   "exec --vpc VPC|--subnet SUBNET [--security-group GROUP]... -- COMMAND [ARG]...",
@@ -42,7 +43,7 @@ func (c *client) exec() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			in.Args, in.Env, in.Dir = args, os.Environ(), dir
+			in.Args, in.Env, in.Dir, in.UID, in.GID = args, os.Environ(), dir, os.Getuid(), os.Getgid()
 			return c.run(cmd.Context(), in)
 		},
 	}

@@ -3,6 +3,7 @@
 package function
 
 import (
+	"strings"
 	"time"
 
 	"trellis/internal/arn"
@@ -99,3 +100,16 @@ type Layer struct {
 
 // ARN returns the layer's name without the version.
 func (l *Layer) ARN() string { return arn.New("lambda", l.Region, l.Account, "layer:"+l.Name).String() }
+
+// Split cuts a function's ARN into the unqualified ARN and the qualifier, which is empty where there is none.
+func Split(functionARN string) (name, qualifier string) {
+	at := 0
+	for range 7 {
+		i := strings.IndexByte(functionARN[at:], ':')
+		if i < 0 {
+			return functionARN, ""
+		}
+		at += i + 1
+	}
+	return functionARN[:at-1], functionARN[at:]
+}

@@ -1,5 +1,7 @@
 package state
 
+import "strconv"
+
 // Host is what a host says of itself. It is written by that host's loops, only when it changes, and rides the host's lease.
 type Host struct {
 	Name string `json:"name"`
@@ -25,7 +27,7 @@ type Health struct {
 var (
 	Hosts   = &Table[Host]{name: "host", status: true, key: func(h *Host) string { return h.Name }}
 	Healths = &Table[Health]{name: "health", status: true,
-		key:     func(h *Health) string { return h.Host + "/" + h.TargetGroup + "/" + h.Target },
+		key:     HealthKey,
 		indexes: []Index[Health]{{ByTargetGroup, one(func(h *Health) string { return h.TargetGroup })}}}
 )
 
@@ -46,4 +48,9 @@ func Realised(s *Snapshot, rev int64, id string) (done bool, failure string) {
 		}
 	}
 	return done && n > 0, failure
+}
+
+// HealthKey returns the key of a host's word on a target.
+func HealthKey(h *Health) string {
+	return h.Host + "/" + h.TargetGroup + "/" + h.Target + "/" + strconv.Itoa(int(h.Port))
 }

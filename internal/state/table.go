@@ -195,6 +195,15 @@ func (t *Table[T]) All(s *Snapshot) iter.Seq[*T] {
 	}
 }
 
+// Rows is All with each row's revisions.
+func (t *Table[T]) Rows(s *Snapshot) iter.Seq2[*T, Revisions] {
+	return func(yield func(*T, Revisions) bool) {
+		s.content(t).(*rows[T]).byKey.Scan(func(_ string, en entry[T]) bool {
+			return yield(en.row, Revisions{en.created, en.modified})
+		})
+	}
+}
+
 // Len returns how many rows there are.
 func (t *Table[T]) Len(s *Snapshot) int { return s.content(t).(*rows[T]).byKey.Len() }
 

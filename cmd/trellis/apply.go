@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"time"
+
+	"trellis/internal/function"
+	"trellis/internal/plan"
+	"trellis/internal/proxy"
+	"trellis/internal/proxy/server"
+	"trellis/internal/reconcile"
+	"trellis/internal/resolver"
+	resolverserver "trellis/internal/resolver/server"
+	"trellis/internal/sandbox"
+	"trellis/internal/state"
+	"trellis/internal/substrate"
+)
+
+// The parts of a host that make a plan real.
+type (
+	network interface {
+		Apply(context.Context, substrate.Config) ([]substrate.Problem, error)
+	}
+	listeners interface {
+		Apply(context.Context, *proxy.Table) error
+		Drain(ctx context.Context, namespace string) error
+	}
+	resolvers interface {
+		Apply(context.Context, *resolver.Zones) error
+	}
+	functions interface {
+		Apply(context.Context, []sandbox.Function) ([]sandbox.Status, error)
+	}
+)
+
+// host applies plans in the right order and reports what came of them.
+type host struct {
+	name      string
+	view      *state.View
+	network   network
+	listeners listeners
+	resolvers resolvers
+	functions functions
+	log       *slog.Logger
+
+	last plan.Host
+	// again says that the last plan is to be served again although it has not changed.
+	again    bool
+	failures map[string]string
+}
+
+// resync is how long a plan may stand before it is held against the kernel again.
+const resync = time.Second
+
+// run follows the view until ctx ends. first is closed once everything stored when the server started is real.
+func (h *host) run(ctx context.Context, first chan<- struct{}) {
+	compiler := plan.New()
+	loop := reconcile.New(h.apply, func(o reconcile.Outcome) {
+		if o.Err != nil && !errors.Is(o.Err, context.Canceled) {
+			h.log.Error("the host is not as planned", "revision", o.Revision, "attempt", o.Attempt, "error", o.Err, "again_in", o.RetryIn)
+			return
+		}
+		if o.Err == nil {
+			if err := h.report(ctx, o.Revision); err != nil && ctx.Err() == nil {
+				h.log.Error("the host's status cannot be written", "error", err)
+				return
+			}
+			if first != nil {
+				close(first)
+				first = nil
+			}
+		}
+	}, reconcile.Pacing{Resync: resync})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		loop.Run(ctx)
+	}()
+	seen := int64(-1)
+	for {
+		s := h.view.Snapshot()
+		if s.SpecRev != seen {
+			seen = s.SpecRev
+			loop.Set(seen, compiler.Compile(s))
+		}
+		if _, err := h.view.After(ctx, s.Rev); err != nil {
+			<-done
+			return
+		}
+	}
+}
+
+// apply makes a plan real: what is to go goes names first, then listeners, then the kernel's things, and what is new comes
+// in the opposite order. So a name never leads where nobody listens, and a namespace is dropped only when nothing uses it.
+func (h *host) apply(ctx context.Context, p plan.Host) error {
+	if p.Revision == h.last.Revision && h.last.Proxy != nil && !h.again {
+		problems, err := h.network.Apply(ctx, p.Network)
+		h.note(p, problems)
+		return err
+	}
+	if gone := namespacesOf(h.last.Network); len(gone) > 0 {
+		kept := namespacesOf(p.Network)
+		maps.DeleteFunc(gone, func(id string, _ bool) bool { return kept[id] })
+		if len(gone) > 0 {
+			if err := h.letGo(ctx, p, gone); err != nil {
+				return err
+			}
+		}
+	}
+	problems, err := h.network.Apply(ctx, p.Network)
+	if err != nil {
+		return err
+	}
+	h.note(p, problems)
+	h.last, h.again = p, false
+	return h.serve(ctx, p)
+}
+
+// letGo takes everything that uses the namespaces out of them.
+func (h *host) letGo(ctx context.Context, p plan.Host, gone map[string]bool) error {
+	names := p.Names
+	names.VPCs = nil
+	for _, v := range p.Names.VPCs {
+		if namespacesOf(h.last.Network)[v.ID] {
+			names.VPCs = append(names.VPCs, v)
+		}
+	}
+	if err := h.resolvers.Apply(ctx, resolver.Compile(names)); err != nil {
+		h.log.Warn("some resolvers did not stop well", "error", err)
+	}
+	table := *p.Proxy
+	table.VPCs, table.LoadBalancers = nil, nil
+	old := namespacesOf(h.last.Network)
+	for _, v := range p.Proxy.VPCs {
+		if old[v.Namespace] {
+			table.VPCs = append(table.VPCs, v)
+		}
+	}
+	for _, lb := range p.Proxy.LoadBalancers {
+		if old[lb.Namespace] {
+			table.LoadBalancers = append(table.LoadBalancers, lb)
+		}
+	}
+	if err := h.listeners.Apply(ctx, &table); err != nil {
+		h.log.Warn("some listeners did not change well", "error", err)
+	}
+	for id := range gone {
+		if err := h.listeners.Drain(ctx, id); err != nil {
+			h.log.Warn("connections were cut short", "namespace", id, "error", err)
+		}
+	}
+	_, err := h.functions.Apply(ctx, p.Functions)
+	return err
+}
+
+// serve makes real what works inside the namespaces. What one resource lacks is that resource's failure, and is tried
+// again at the next resync.
+func (h *host) serve(ctx context.Context, p plan.Host) error {
+	if err := h.listeners.Apply(ctx, p.Proxy); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		h.again = true
+		h.log.Warn("some listeners could not be opened", "error", err)
+		var one *server.BindError
+		if errors.As(err, &one) {
+			h.failures[one.Binding.Namespace] = err.Error()
+		}
+	}
+	statuses, err := h.functions.Apply(ctx, p.Functions)
+	if err != nil {
+		return err
+	}
+	for _, s := range statuses {
+		if s.State != sandbox.Failed {
+			continue
+		}
+		h.failures[s.Function] = s.Reason
+		if name, version := function.Split(s.Function); version == sandbox.Latest {
+			h.failures[name] = s.Reason
+		}
+	}
+	err = h.resolvers.Apply(ctx, resolver.Compile(p.Names))
+	var perVPC resolverserver.Errors
+	if errors.As(err, &perVPC) {
+		h.again = true
+		h.log.Warn("some resolvers could not be started", "error", err)
+		for id, e := range perVPC {
+			h.failures[id] = e.Error()
+		}
+		return nil
+	}
+	return err
+}
+
+// note starts the list of what could not be made real.
+func (h *host) note(p plan.Host, problems []substrate.Problem) {
+	h.failures = map[string]string{}
+	for id, err := range p.Problems {
+		h.failures[id] = err.Error()
+	}
+	for _, problem := range problems {
+		h.failures[problem.ID] = problem.Err.Error()
+	}
+}
+
+// report writes the host's status if it changed.
+func (h *host) report(ctx context.Context, revision int64) error {
+	next := state.Host{Name: h.name, Applied: revision, Failures: h.failures}
+	return h.view.Update(ctx, func(tx *state.Tx) error {
+		old, ok := state.Hosts.Get(tx, h.name)
+		if ok && old.Applied == next.Applied && maps.Equal(old.Failures, next.Failures) {
+			return nil
+		}
+		state.Hosts.Put(tx, &next)
+		return nil
+	})
+}
+
+// namespacesOf lists the namespaces of a network: its VPCs and its interfaces.
+func namespacesOf(c substrate.Config) map[string]bool {
+	out := map[string]bool{}
+	for _, v := range c.VPCs {
+		out[v.ID] = true
+		for _, i := range v.Interfaces {
+			out[i.ID] = true
+		}
+	}
+	return out
+}

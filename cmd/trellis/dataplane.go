@@ -1,0 +1,322 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"trellis/internal/access"
+	"trellis/internal/admin"
+	"trellis/internal/arn"
+	"trellis/internal/blob"
+	"trellis/internal/fault"
+	"trellis/internal/journal"
+	"trellis/internal/proxy"
+	"trellis/internal/proxy/server"
+	"trellis/internal/resolver"
+	resolverserver "trellis/internal/resolver/server"
+	"trellis/internal/sandbox"
+	"trellis/internal/sandbox/process"
+	"trellis/internal/state"
+	"trellis/internal/substrate"
+	"trellis/internal/substrate/linux"
+	"trellis/internal/vpc"
+)
+
+// dataPlane is what moves packets and runs functions. Without one its parts are nil and why says what is missing.
+type dataPlane struct {
+	why     string
+	asked   bool // for control plane only
+	blobs   *blob.Store
+	journal *journal.Store
+	metrics *metrics
+
+	kernel    *linux.Host
+	proxy     *server.Server
+	resolvers *resolverserver.Server
+	functions *process.Manager
+}
+
+func newDataPlane(o options, why string, view *state.View, control *access.Control, api http.Handler, log *slog.Logger) (*dataPlane, error) {
+	d := &dataPlane{why: why, asked: o.controlPlaneOnly, metrics: newMetrics()}
+	var err error
+	if d.blobs, err = blob.Open(filepath.Join(o.data, "code")); err != nil {
+		return nil, err
+	}
+	if d.journal, err = journal.Open(filepath.Join(o.data, "logs")); err != nil {
+		return nil, err
+	}
+	if why != "" {
+		return d, nil
+	}
+	d.kernel = linux.New()
+	d.resolvers = resolverserver.New(resolverNetwork{namespaces{d.kernel}})
+	d.functions, err = process.New(process.Options{
+		Dir: filepath.Join(o.data, "mounts"), Code: d.blobs, Logs: functionLogs{view, d.journal}, Credentials: roles{control},
+		Network: functionNetwork{namespaces{d.kernel}}, API: api,
+	})
+	if err != nil {
+		return nil, errors.Join(err, d.kernel.Close())
+	}
+	d.proxy = server.New(server.Config{Network: proxyNetwork{namespaces{d.kernel}}, Invoker: invoker{d.functions}, Log: log})
+	d.metrics.watch(d.proxy)
+	return d, nil
+}
+
+// close ends everything: who uses namespaces before the namespaces.
+func (d *dataPlane) close() error {
+	if d.kernel == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	return errors.Join(d.resolvers.Close(), d.proxy.Close(ctx), d.functions.Close(), d.kernel.Close())
+}
+
+// host returns the loop that makes plans real here.
+func (d *dataPlane) host(name string, view *state.View, log *slog.Logger) *host {
+	h := &host{name: name, view: view, log: log}
+	if d.kernel == nil {
+		a := absent{d}
+		h.network, h.listeners, h.resolvers, h.functions = a, absentListeners{}, absentResolvers{}, absentFunctions{d}
+		return h
+	}
+	h.network, h.listeners, h.resolvers, h.functions = d.kernel, d.proxy, d.resolvers, d.functions
+	return h
+}
+
+func (d *dataPlane) runner(name string, view *state.View) admin.Runner {
+	if d.kernel == nil {
+		return absent{d}
+	}
+	return execRunner{namespaces{d.kernel}, view, name}
+}
+
+// Explain implements admin.Explainer.
+func (d *dataPlane) Explain(requestID string) (admin.Explanation, bool) {
+	if d.proxy == nil {
+		return admin.Explanation{}, false
+	}
+	e, ok := d.proxy.Explain(requestID)
+	if !ok {
+		return admin.Explanation{}, false
+	}
+	return explanation(e), true
+}
+
+// reason is why something cannot be made real, nil where nothing is expected to be.
+func (d *dataPlane) reason() error {
+	if d.asked {
+		return nil
+	}
+	return fmt.Errorf("there is no data plane on this host: %s", d.why)
+}
+
+// absent stands for the parts that are not there.
+type absent struct{ *dataPlane }
+
+func (a absent) Apply(_ context.Context, c substrate.Config) ([]substrate.Problem, error) {
+	err := a.reason()
+	if err == nil {
+		return nil, nil
+	}
+	var out []substrate.Problem
+	for _, v := range c.VPCs {
+		out = append(out, substrate.Problem{ID: v.ID, Err: err})
+		for _, i := range v.Interfaces {
+			out = append(out, substrate.Problem{ID: i.ID, Err: err})
+		}
+	}
+	return out, nil
+}
+
+func (a absent) Start(context.Context, string, admin.Command, int, int, [3]*os.File) (admin.Process, error) {
+	return nil, fault.New(fault.Unavailable, "", "There is no data plane on this host: %s", a.why)
+}
+
+type (
+	absentListeners struct{}
+	absentResolvers struct{}
+	absentFunctions struct{ *dataPlane }
+)
+
+func (absentListeners) Apply(context.Context, *proxy.Table) error    { return nil }
+func (absentListeners) Drain(context.Context, string) error          { return nil }
+func (absentResolvers) Apply(context.Context, *resolver.Zones) error { return nil }
+
+func (a absentFunctions) Apply(_ context.Context, fs []sandbox.Function) ([]sandbox.Status, error) {
+	err := a.reason()
+	if err == nil {
+		return nil, nil
+	}
+	var out []sandbox.Status
+	for _, f := range fs {
+		out = append(out, sandbox.Status{Function: f.Qualified(), State: sandbox.Failed, Reason: err.Error()})
+	}
+	return out, nil
+}
+
+// roles gives functions the credentials of their roles.
+type roles struct{ control *access.Control }
+
+func (r roles) Assume(_ context.Context, role, session string) (sandbox.Credentials, time.Time, error) {
+	c, err := r.control.AssumeAsService(role, "lambda.amazonaws.com", session)
+	if err != nil {
+		return sandbox.Credentials{}, time.Time{}, err
+	}
+	return sandbox.Credentials{AccessKeyID: c.AccessKey, SecretAccessKey: c.Secret, SessionToken: c.Token}, c.Expires, nil
+}
+
+// functionLogs sends what functions print to their log groups, which are made when there is something to send.
+type functionLogs struct {
+	view    *state.View
+	journal *journal.Store
+}
+
+func (l functionLogs) Write(ctx context.Context, f *sandbox.Function, stream string, lines []process.LogLine) error {
+	a, err := arn.Parse(f.ARN)
+	if err != nil {
+		return err
+	}
+	owner := vpc.Owner{Account: a.Account, Region: a.Region}
+	g, ok := state.LogGroups.Get(l.view.Snapshot(), state.LogGroupKey(owner, f.LogGroup))
+	if !ok {
+		err := l.view.Update(ctx, func(tx *state.Tx) error {
+			g = state.EnsureLogGroup(tx, owner, f.LogGroup, time.Now())
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	now := time.Now().UnixMilli()
+	events := make([]journal.Event, len(lines))
+	for i, line := range lines {
+		events[i] = journal.Event{Time: line.Time.UnixMilli(), Ingested: now, Message: line.Message}
+	}
+	err = l.journal.Append(g.ID, stream, events)
+	if errors.Is(err, journal.ErrNotFound) {
+		if err := l.journal.Create(g.ID, stream, now); err != nil && !errors.Is(err, journal.ErrExists) {
+			return err
+		}
+		err = l.journal.Append(g.ID, stream, events)
+	}
+	return err
+}
+
+// lateHandler is the API's handler for parts that are made before it.
+type lateHandler struct{ h atomic.Pointer[http.Handler] }
+
+func (l *lateHandler) set(h http.Handler) { l.h.Store(&h) }
+
+func (l *lateHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := l.h.Load()
+	if h == nil {
+		http.Error(w, "The server is starting.", http.StatusServiceUnavailable)
+		return
+	}
+	(*h).ServeHTTP(w, r)
+}
+
+// explanation says in words how a request was decided.
+func explanation(e *proxy.Explanation) admin.Explanation {
+	out := admin.Explanation{RequestID: e.RequestID}
+	out.Details = append(out.Details, fmt.Sprintf("%s %s on %s from %s in %s of account %s answered %d", e.Method, e.Target, e.Host, e.Client, e.SourceVPC, e.SourceAccount, e.Status))
+	if e.Principal != "" {
+		out.Details = append(out.Details, "signed by "+e.Principal)
+	}
+	for _, l := range e.Layers {
+		out.Details = append(out.Details, layerText(l))
+	}
+	switch {
+	case e.Refusal != "":
+		out.Verdict = "refused before any policy was asked: " + e.Refusal
+	case e.DeniedBy != proxy.NoLayer:
+		out.Verdict = fmt.Sprintf("denied by the %s policy", e.DeniedBy)
+		for _, l := range e.Layers {
+			if l.Layer == e.DeniedBy {
+				out.Verdict = "denied: " + layerText(l)
+			}
+		}
+	case e.Failure != proxy.NoFailure:
+		out.Verdict = fmt.Sprintf("let through, then failed: %s", e.Failure)
+	default:
+		out.Verdict = "allowed"
+		for _, l := range e.Layers {
+			out.Verdict = "allowed: " + layerText(l)
+		}
+		if e.TargetGroup != "" {
+			out.Details = append(out.Details, fmt.Sprintf("forwarded to %s of %s", e.TargetID, e.TargetGroup))
+		}
+	}
+	return out
+}
+
+// layerText says in words what one layer made of a request.
+func layerText(l proxy.LayerFinding) string {
+	switch {
+	case !l.InForce:
+		return fmt.Sprintf("%s: auth type NONE, nothing asked", l.Layer)
+	case !l.HasPolicy:
+		return fmt.Sprintf("%s: auth type AWS_IAM without a policy denies everything", l.Layer)
+	case l.Statement != "":
+		return fmt.Sprintf("%s policy: %s by %s", l.Layer, l.Verdict, l.Statement)
+	case len(l.Reasons) > 0:
+		return fmt.Sprintf("%s policy: %s: %s", l.Layer, l.Verdict, strings.Join(l.Reasons, "; "))
+	}
+	return fmt.Sprintf("%s policy: %s", l.Layer, l.Verdict)
+}
+
+// watchHealth writes what the proxy sees of targets into the state, when it changes.
+func watchHealth(ctx context.Context, name string, view *state.View, d *dataPlane, log *slog.Logger) {
+	if d.proxy == nil {
+		return
+	}
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := reportHealth(ctx, name, view, d.proxy.Health()); err != nil && ctx.Err() == nil {
+			log.Error("the health of targets cannot be written", "error", err)
+		}
+	}
+}
+
+func reportHealth(ctx context.Context, name string, view *state.View, seen []proxy.TargetHealth) error {
+	return view.Update(ctx, func(tx *state.Tx) error {
+		s := tx.Snapshot()
+		want := map[string]*state.Health{}
+		for _, t := range seen {
+			row := &state.Health{Host: name, TargetGroup: t.Group, Target: t.ID, Port: int32(t.Port), Status: string(t.Status), Reason: t.Reason}
+			if t.HTTPStatus != 0 {
+				row.Detail = fmt.Sprintf("Health checks failed with these codes: [%d]", t.HTTPStatus)
+			}
+			want[state.HealthKey(row)] = row
+		}
+		for row := range state.Healths.All(s) {
+			key := state.HealthKey(row)
+			switch next, ok := want[key]; {
+			case row.Host != name:
+			case !ok:
+				state.Healths.Delete(tx, key)
+			case *next == *row:
+				delete(want, key)
+			}
+		}
+		for _, row := range want {
+			state.Healths.Put(tx, row)
+		}
+		return nil
+	})
+}

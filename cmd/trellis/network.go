@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"trellis/internal/admin"
+	"trellis/internal/fault"
+	"trellis/internal/function"
+	"trellis/internal/sandbox"
+	"trellis/internal/sandbox/process"
+	"trellis/internal/state"
+	"trellis/internal/substrate/linux"
+)
+
+// namespaces lets the parts that work inside VPCs find them.
+type namespaces struct{ host *linux.Host }
+
+func (n namespaces) find(id string) (*linux.Namespace, error) {
+	ns, ok := n.host.Namespace(id)
+	if !ok {
+		return nil, fmt.Errorf("%s has no namespace on this host", id)
+	}
+	return ns, nil
+}
+
+// proxyNetwork implements the proxy's Network.
+type proxyNetwork struct{ namespaces }
+
+func (n proxyNetwork) Listen(_ context.Context, namespace string, addr netip.AddrPort) (net.Listener, error) {
+	ns, err := n.find(namespace)
+	if err != nil {
+		return nil, err
+	}
+	return ns.Listen("tcp", addr)
+}
+
+func (n proxyNetwork) Dial(ctx context.Context, namespace string, source netip.Addr, to netip.AddrPort) (net.Conn, error) {
+	ns, err := n.find(namespace)
+	if err != nil {
+		return nil, err
+	}
+	return ns.Dial(ctx, "tcp", netip.AddrPortFrom(source, 0), to)
+}
+
+// resolverNetwork implements the resolvers' Network.
+type resolverNetwork struct{ namespaces }
+
+func (n resolverNetwork) ListenPacket(vpcID, network, addr string) (net.PacketConn, error) {
+	ns, err := n.find(vpcID)
+	if err != nil {
+		return nil, err
+	}
+	to, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	return ns.ListenPacket(network, to)
+}
+
+func (n resolverNetwork) Listen(vpcID, network, addr string) (net.Listener, error) {
+	ns, err := n.find(vpcID)
+	if err != nil {
+		return nil, err
+	}
+	to, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	return ns.Listen(network, to)
+}
+
+// functionNetwork implements the sandbox's Network.
+type functionNetwork struct{ namespaces }
+
+func (n functionNetwork) Attach(_ context.Context, functionInterface string) (process.Namespace, error) {
+	g, err := n.host.AddGuest(functionInterface)
+	if err != nil {
+		return nil, err
+	}
+	return guest{g}, nil
+}
+
+// guest is the namespace of a function instance.
+type guest struct{ *linux.Guest }
+
+func (g guest) Listen(network, address string) (net.Listener, error) {
+	addr, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return nil, err
+	}
+	return g.Guest.Listen(network, addr)
+}
+
+func (g guest) Close() error { return g.Remove() }
+
+// execRunner implements the administration's Runner.
+type execRunner struct {
+	namespaces
+	view *state.View
+	host string
+}
+
+func (e execRunner) Start(ctx context.Context, networkInterface string, cmd admin.Command, uid, gid int, stdio [3]*os.File) (admin.Process, error) {
+	if err := e.applied(ctx, networkInterface); err != nil {
+		return nil, err
+	}
+	ns, err := e.find(networkInterface)
+	if err != nil {
+		return nil, err
+	}
+	path, err := lookPath(cmd)
+	if err != nil {
+		return nil, fault.New(fault.NotFound, "", "%v", err)
+	}
+	c := &exec.Cmd{Path: path, Args: cmd.Args, Env: cmd.Env, Dir: cmd.Dir, Stdin: stdio[0], Stdout: stdio[1], Stderr: stdio[2]}
+	c.SysProcAttr = identity(uid, gid, cmd.UID, cmd.GID)
+	if err := ns.Start(c); err != nil {
+		return nil, fault.New(fault.Invalid, "", "The program cannot be started: %v", err)
+	}
+	return running{c}, nil
+}
+
+// identity makes a program run as the caller. As root that is a plain change of user. In a user namespace, where the
+// caller is its root, the program gets a namespace of its own in which the caller is itself again, without any power over
+// the networks.
+func identity(uid, gid, callerUID, callerGID int) *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{}
+	switch {
+	case uid != 0:
+		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid), NoSetGroups: false}
+	case callerUID != 0:
+		attr.Cloneflags = unix.CLONE_NEWUSER
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: callerUID, HostID: 0, Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: callerGID, HostID: 0, Size: 1}}
+	}
+	return attr
+}
+
+// applied waits until this host has made the interface real.
+func (e execRunner) applied(ctx context.Context, id string) error {
+	for {
+		s := e.view.Snapshot()
+		_, rev, ok := state.Interfaces.Lookup(s, id)
+		if !ok {
+			return fault.New(fault.NotFound, "", "The network interface %s is gone.", id)
+		}
+		if h, ok := state.Hosts.Get(s, e.host); ok {
+			if why, failed := h.Failures[id]; failed {
+				return fault.New(fault.Unavailable, "", "The network interface %s cannot be made: %s", id, why)
+			}
+			if h.Applied >= rev.Created {
+				return nil
+			}
+		}
+		if _, err := e.view.After(ctx, s.Rev); err != nil {
+			return err
+		}
+	}
+}
+
+// lookPath finds a program as a shell of the caller would.
+func lookPath(cmd admin.Command) (string, error) {
+	name := cmd.Args[0]
+	for i := range len(name) {
+		if name[i] == '/' {
+			return name, nil
+		}
+	}
+	for _, v := range cmd.Env {
+		if path, ok := strings.CutPrefix(v, "PATH="); ok {
+			for _, dir := range filepath.SplitList(path) {
+				full := dir + "/" + name
+				if info, err := os.Stat(full); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
+					return full, nil
+				}
+			}
+		}
+	}
+	return "", fmt.Errorf("%s: %w in the PATH", name, fs.ErrNotExist)
+}
+
+type running struct{ cmd *exec.Cmd }
+
+func (r running) Signal(s os.Signal) error { return r.cmd.Process.Signal(s) }
+
+func (r running) Wait() (int, error) {
+	err := r.cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return 0, err
+	}
+	if status, ok := r.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal()), nil
+	}
+	return r.cmd.ProcessState.ExitCode(), nil
+}
+
+// invoker lets the proxy run functions.
+type invoker struct{ functions *process.Manager }
+
+func (i invoker) Invoke(ctx context.Context, functionARN string, event []byte) ([]byte, string, error) {
+	name, version := function.Split(functionARN)
+	res, err := i.functions.Invoke(ctx, sandbox.Invocation{ARN: name, Version: version, Payload: append([]byte{}, event...)})
+	if err != nil {
+		return nil, "", err
+	}
+	return res.Payload, res.FunctionError, nil
+}

@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"trellis/internal/access"
+	"trellis/internal/admin"
+	"trellis/internal/arn"
+	"trellis/internal/aws"
+	"trellis/internal/state"
+	"trellis/internal/store"
+	"trellis/internal/store/etcd"
+	"trellis/internal/substrate/linux"
+	"trellis/internal/vault"
+)
+
+type options struct {
+	data, listen, region, awsConfig string
+	etcd                            etcdOptions
+	dev, controlPlaneOnly           bool
+}
+
+func serveCommand() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server",
+		Long:  "Serve answers the AWS APIs at --listen and makes what they describe real on this machine. It prints \"ready URL\" once it answers.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.data, _ = cmd.Flags().GetString("data")
+			return enterAndServe(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.listen, "listen", "127.0.0.1:4566", "address of the APIs; port 0 takes a free one")
+	f.StringVar(&o.region, "region", "us-east-1", "region of the profiles that are written; any region named in a signature works")
+	f.StringSliceVar(&o.etcd.endpoints, "etcd", nil, "URLs of an etcd cluster to keep the state in (default: an etcd inside this process)")
+	f.StringVar(&o.etcd.ca, "etcd-ca", "", "certificate authority of the etcd cluster")
+	f.StringVar(&o.etcd.cert, "etcd-cert", "", "client certificate for the etcd cluster")
+	f.StringVar(&o.etcd.key, "etcd-key", "", "key of the client certificate")
+	f.StringVar(&o.awsConfig, "aws-config", "", "AWS config file to write, one profile for each account (default: aws-config in the data directory)")
+	f.BoolVar(&o.dev, "dev", false, "also take the convention of local tools: any secret, a 12-digit access key is the account; from loopback only")
+	f.BoolVar(&o.controlPlaneOnly, "control-plane-only", false, "answer the APIs only: no packet moves and no function runs")
+	return cmd
+}
+
+// enterAndServe gives the process what it needs to make network namespaces, which for an ordinary user takes a second
+// process, and serves. Where the system does not allow it the server runs without a data plane and says why.
+func enterAndServe(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	why := "--control-plane-only was asked for"
+	if !o.controlPlaneOnly {
+		code, entered, err := linux.Enter()
+		if entered {
+			os.Exit(code)
+		}
+		why = ""
+		if err != nil {
+			why = err.Error()
+		}
+	}
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	return serve(ctx, o, why, stdout, log)
+}
+
+// shutdown undoes, in the opposite order, what was started.
+type shutdown []func() error
+
+func (s *shutdown) add(f func() error) { *s = append(*s, f) }
+
+func (s *shutdown) run() error {
+	var errs []error
+	for i := len(*s) - 1; i >= 0; i-- {
+		errs = append(errs, (*s)[i]())
+	}
+	return errors.Join(errs...)
+}
+
+func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer, log *slog.Logger) (err error) {
+	var down shutdown
+	defer func() { err = errors.Join(err, down.run()) }()
+	if o.data, err = filepath.Abs(o.data); err != nil {
+		return err
+	}
+	unlock, err := claim(o.data)
+	if err != nil {
+		return err
+	}
+	down.add(unlock)
+	keys, err := vault.Open(filepath.Join(o.data, "key"))
+	if err != nil {
+		return err
+	}
+	kv, err := openStore(ctx, o)
+	if err != nil {
+		return err
+	}
+	down.add(kv.Close)
+	view, err := state.Open(ctx, kv, keys, log)
+	if err != nil {
+		return err
+	}
+	down.add(func() error { view.Close(); return nil })
+	if err := admin.Sweep(ctx, view); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen at %s: %w", o.listen, err)
+	}
+	down.add(func() error { return ignoreClosed(listener.Close()) })
+	endpoint := "http://" + listener.Addr().String()
+	control := access.New(view, keys)
+	name := "host-" + arn.RandomHex(8)
+
+	// Everything that runs in the background ends before what it uses is closed.
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	down.add(func() error { stop(); running.Wait(); return nil })
+
+	api := &lateHandler{}
+	plane, err := newDataPlane(o, noDataPlane, view, control, api, log)
+	if err != nil {
+		return err
+	}
+	down.add(plane.close)
+	handler, err := aws.New(aws.Config{
+		Services: services(view, control, plane), Credentials: control, Authorizer: control, Logger: log, Observe: plane.metrics.observe,
+		Hosts: []string{listener.Addr().String()}, Dev: o.dev,
+	})
+	if err != nil {
+		return err
+	}
+	api.set(handler)
+
+	h := plane.host(name, view, log)
+	first := make(chan struct{})
+	running.Go(func() { h.run(run, first) })
+	running.Go(func() { finalize(run, view, log) })
+	running.Go(func() { watchHealth(run, name, view, plane, log) })
+	select {
+	case <-first:
+	case <-ctx.Done():
+		return nil
+	}
+
+	profiles := admin.NewProfiles(configPath(o), endpoint, o.region)
+	if err := profiles.Write(view.Snapshot()); err != nil {
+		return err
+	}
+	running.Go(func() { followProfiles(run, view, profiles, log) })
+	info := admin.Info{Version: version, Endpoint: endpoint, Region: o.region, Host: name, DataPlane: noDataPlane == "", DataPlaneWhy: noDataPlane}
+	metrics := promhttp.HandlerFor(plane.metrics.registry, promhttp.HandlerOpts{})
+	if err := serveAdmin(run, o.data, admin.New(view, profiles, plane, info, metrics, log), admin.NewExecServer(view, plane.runner(name, view), log), &down, &running, log); err != nil {
+		return err
+	}
+	web := &http.Server{Handler: front(api, metrics), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	down.add(func() error {
+		wait, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		defer cancel()
+		return errors.Join(web.Shutdown(wait), ignoreClosed(web.Close()))
+	})
+	failed := make(chan error, 1)
+	go func() { failed <- web.Serve(listener) }()
+	if noDataPlane != "" {
+		fmt.Fprintf(stdout, "control plane only: %s\n", noDataPlane)
+	}
+	fmt.Fprintf(stdout, "profiles %s\nready %s\n", profiles.Path(), endpoint)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+func configPath(o options) string {
+	if o.awsConfig != "" {
+		return o.awsConfig
+	}
+	return filepath.Join(o.data, "aws-config")
+}
+
+// front answers /health and /metrics beside the APIs. Neither can be mistaken for an API call: those are signed.
+func front(api, metrics http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && r.Header.Get("Authorization") == "" && r.URL.RawQuery == "" {
+			switch r.URL.Path {
+			case "/health":
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, "{\"status\":\"ok\"}\n")
+				return
+			case "/metrics":
+				metrics.ServeHTTP(w, r)
+				return
+			}
+		}
+		api.ServeHTTP(w, r)
+	})
+}
+
+// claim makes the data directory this process's own, private to its user.
+func claim(dir string) (func() error, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("another server runs with the data directory %s", dir), lock.Close())
+	}
+	return lock.Close, nil
+}
+
+func openStore(ctx context.Context, o options) (store.Store, error) {
+	if len(o.etcd.endpoints) > 0 {
+		return o.etcd.open(ctx)
+	}
+	return etcd.Embed(ctx, filepath.Join(o.data, "etcd"))
+}
+
+// serveAdmin opens the two sockets of the administration.
+func serveAdmin(ctx context.Context, dir string, a *admin.Server, e *admin.ExecServer, down *shutdown, running *sync.WaitGroup, log *slog.Logger) error {
+	al, err := admin.Listen(filepath.Join(dir, admin.Socket))
+	if err != nil {
+		return err
+	}
+	down.add(func() error { return ignoreClosed(al.Close()) })
+	el, err := admin.Listen(filepath.Join(dir, admin.ExecSocket))
+	if err != nil {
+		return err
+	}
+	down.add(func() error { return ignoreClosed(el.Close()) })
+	srv := &http.Server{Handler: a.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	down.add(func() error { return ignoreClosed(srv.Close()) })
+	running.Go(func() {
+		if err := srv.Serve(al); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			log.Error("the administration stopped", "error", err)
+		}
+	})
+	running.Go(func() {
+		if err := e.Serve(ctx, el); err != nil {
+			log.Error("exec stopped", "error", err)
+		}
+	})
+	return nil
+}
+
+// followProfiles writes the profiles anew when accounts or their keys change.
+func followProfiles(ctx context.Context, view *state.View, p *admin.Profiles, log *slog.Logger) {
+	var seen int64
+	for {
+		s := view.Snapshot()
+		if now := max(state.Accounts.Changed(s), state.AccessKeys.Changed(s), state.Organizations.Changed(s)); now != seen {
+			seen = now
+			if err := p.Write(s); err != nil {
+				log.Error("the profiles cannot be written", "file", p.Path(), "error", err)
+			}
+		}
+		if _, err := view.After(ctx, s.Rev); err != nil {
+			return
+		}
+	}
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
