@@ -8,6 +8,10 @@ import (
 // appendString appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
+	if plain(s) {
+		dst = append(dst, s...)
+		return append(dst, '"')
+	}
 	from := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -40,6 +44,16 @@ func appendString(dst []byte, s string) []byte {
 	}
 	dst = append(dst, s[from:]...)
 	return append(dst, '"')
+}
+
+// plain reports whether s needs no escapes.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // object appends the members of a JSON object.

@@ -139,11 +139,12 @@ func (c *conn) sendRequest(u *upstream) (client, target error) {
 // pump sends the rest of the request's body on. Until join returns, the connection's reader is its own.
 func (c *conn) pump(u *upstream) {
 	client, target := send(&c.up, &c.in, &c.body, c.req.Length == http1.Chunked, c.srv.Timeouts.Idle)
+	nc := u.in.nc
+	c.pumped <- pumpResult{client, target}
 	if client != nil {
 		// No answer to half a request is wanted: end the wait for it.
-		_ = u.in.nc.Close()
+		_ = nc.Close()
 	}
-	c.pumped <- pumpResult{client, target}
 }
 
 // join ends the pump, if there is one, and says how it fared.

@@ -60,6 +60,7 @@ func TestForward(t *testing.T) {
 	if _, body = c.do(t, "GET", get("/last")); !strings.HasPrefix(body, "GET /last ") {
 		t.Errorf("after HEAD: %q", body)
 	}
+	records := f.log.wait(t, 5)
 	if s := f.Stats(); s.Requests[2] != 5 || s.Dials != 2 || s.Reused < 3 {
 		t.Errorf("%+v", s)
 	}
@@ -70,7 +71,6 @@ func TestForward(t *testing.T) {
 	}
 
 	var rec map[string]any
-	records := f.log.wait(t, 5)
 	if err := json.Unmarshal([]byte(records[0]), &rec); err != nil {
 		t.Fatal(err)
 	}

@@ -3,11 +3,15 @@ package server
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"trellis/internal/proxy"
 )
 
-const logQueueLength = 4096
+const (
+	logQueueLength = 4096
+	logPause       = 10 * time.Millisecond
+)
 
 // logQueue carries access records from connections to the one goroutine that encodes them. Records are reused.
 type logQueue struct {
@@ -42,21 +46,36 @@ func (q *logQueue) add(c *proxy.Record) {
 	}
 }
 
+// run writes records as they come. After each batch it pauses, so that a busy server wakes it a hundred times a second
+// and not at every request.
 func (q *logQueue) run() {
 	var buf []byte
+	pause := time.NewTimer(logPause)
+	defer pause.Stop()
+	for {
+		select {
+		case c := <-q.queue:
+			buf = q.drain(q.write(c, buf))
+			pause.Reset(logPause)
+			select {
+			case <-pause.C:
+			case <-q.quit:
+			}
+		case <-q.quit:
+			q.drain(buf)
+			return
+		}
+	}
+}
+
+// drain writes the records that are in the queue.
+func (q *logQueue) drain(buf []byte) []byte {
 	for {
 		select {
 		case c := <-q.queue:
 			buf = q.write(c, buf)
-		case <-q.quit:
-			for {
-				select {
-				case c := <-q.queue:
-					buf = q.write(c, buf)
-				default:
-					return
-				}
-			}
+		default:
+			return buf
 		}
 	}
 }

@@ -1,0 +1,204 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"trellis/internal/proxy"
+)
+
+// functions are answered by name, in raw bytes.
+type functions struct {
+	mu     sync.Mutex
+	events []string
+	answer func(arn string) ([]byte, string, error)
+}
+
+func (f *functions) Invoke(_ context.Context, arn string, event []byte) ([]byte, string, error) {
+	f.mu.Lock()
+	f.events = append(f.events, string(event))
+	f.mu.Unlock()
+	return f.answer(arn)
+}
+
+func (f *functions) last(t *testing.T) map[string]any {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var m map[string]any
+	if err := json.Unmarshal([]byte(f.events[len(f.events)-1]), &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+const (
+	albNS       = "alb"
+	functionARN = "arn:aws:lambda:us-west-2:111111111111:function:directory"
+	albTG       = "arn:aws:elasticloadbalancing:us-west-2:111111111111:targetgroup/directory/0123456789abcdef"
+)
+
+var albAddr = netip.MustParseAddrPort("10.0.1.7:80")
+
+func echoHeaders(r *http.Request, _ string) string { return ok(headerLines(r)) }
+
+func lambdaGroup(event proxy.EventVersion) *proxy.TargetGroup {
+	return &proxy.TargetGroup{ARN: albTG, Type: proxy.TargetLambda, Event: event, Targets: []proxy.Target{{ID: functionARN}}}
+}
+
+func balancer(l *proxy.Listener) *proxy.Table {
+	l.Port, l.Protocol = 80, proxy.HTTP
+	return &proxy.Table{Region: "us-west-2", LoadBalancers: []*proxy.LoadBalancer{{ARN: "arn:alb", VPC: "vpc-0fedcba9876543210",
+		Namespace: albNS, Addresses: []netip.Addr{albAddr.Addr()}, Listeners: []*proxy.Listener{l}}}}
+}
+
+func forwardTo(g *proxy.TargetGroup) proxy.Action {
+	return proxy.Action{Groups: []proxy.WeightedGroup{{Group: g, Weight: 1}}}
+}
+
+// TestLandingZone is the article's path: a VPC Lattice service, a load balancer behind it, a function behind that.
+func TestLandingZone(t *testing.T) {
+	n := newNetwork()
+	fn := &functions{answer: func(string) ([]byte, string, error) {
+		return []byte(`{"statusCode":200,"statusDescription":"200 OK","isBase64Encoded":false,"headers":{"Content-Type":"application/json"},"body":"{\"who\":\"blue\"}"}`), "", nil
+	}}
+	f := start(t, n, func(c *Config) { c.Invoker = fn })
+	table := oneService(proxy.Target{ID: "arn:alb", Addr: albAddr, Namespace: albNS, Source: netip.MustParseAddr("169.254.171.9")})
+	group(table).Type = proxy.TargetALB
+	service(table).Auth = proxy.Auth{Type: proxy.AuthIAM, Policy: allowAll{}}
+	table.LoadBalancers = balancer(&proxy.Listener{Default: forwardTo(lambdaGroup(proxy.EventELB))}).LoadBalancers
+	f.apply(t, table)
+	c := f.dial(t, blueNS, latticeAddr)
+	res, body := c.do(t, "GET", get("/dir?q=blue"))
+	if res.StatusCode != 200 || body != `{"who":"blue"}` || res.Header.Get("Content-Type") != "application/json" {
+		t.Fatalf("%d %s %v", res.StatusCode, body, res.Header)
+	}
+	if res, _ := c.do(t, "GET", get("/dir?q=green")); res.StatusCode != 403 {
+		t.Errorf("green: %d", res.StatusCode)
+	}
+	event := fn.last(t)
+	headers := event["headers"].(map[string]any)
+	if !strings.HasPrefix(headers["x-amzn-trace-id"].(string), "Root=1-") {
+		t.Errorf("trace id %q", headers["x-amzn-trace-id"])
+	}
+	if headers["x-forwarded-for"] != "127.0.0.1, 127.0.0.1" || headers["x-forwarded-port"] != "80" || headers["host"] != svcHost ||
+		headers["x-amzn-lattice-network"] != "SourceVpcArn="+vpcARN || headers["x-amzn-requestid"] != res.Header.Get("x-amzn-requestid") && headers["x-amzn-requestid"] == "" {
+		t.Errorf("headers %v", headers)
+	}
+	delete(event, "headers")
+	want := map[string]any{"httpMethod": "GET", "path": "/dir", "queryStringParameters": map[string]any{"q": "blue"}, "body": "", "isBase64Encoded": false,
+		"requestContext": map[string]any{"elb": map[string]any{"targetGroupArn": albTG}}}
+	if d := cmp.Diff(want, event); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestFunctionAnswers(t *testing.T) {
+	for _, tc := range []struct {
+		name, answer, functionError string
+		err                         error
+		status                      int
+		body                        string
+	}{
+		{"plain", `{"statusCode":201,"body":"hi"}`, "", nil, 201, "hi"},
+		{"base64", `{"statusCode":200,"isBase64Encoded":true,"body":"aGk="}`, "", nil, 200, "hi"},
+		{"no body", `{"statusCode":204}`, "", nil, 204, ""},
+		{"failed", `{"errorMessage":"boom"}`, "Unhandled", nil, 502, ""},
+		{"not run", ``, "", errors.New("throttled"), 502, ""},
+		{"timed out", ``, "", context.DeadlineExceeded, 504, ""},
+		{"not JSON", `hello`, "", nil, 502, ""},
+		{"no status", `{"body":"hi"}`, "", nil, 502, ""},
+		{"split header", `{"statusCode":200,"headers":{"a":"b\r\nSet-Cookie: x"},"body":"hi"}`, "", nil, 502, ""},
+		{"bad name", `{"statusCode":200,"headers":{"a b":"c"},"body":"hi"}`, "", nil, 502, ""},
+		{"own framing", `{"statusCode":200,"headers":{"Content-Length":"99","Transfer-Encoding":"chunked","Connection":"x"},"body":"hi"}`, "", nil, 200, "hi"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			n := newNetwork()
+			f := start(t, n, func(c *Config) {
+				c.Invoker = &functions{answer: func(string) ([]byte, string, error) { return []byte(tc.answer), tc.functionError, tc.err }}
+			})
+			f.apply(t, balancer(&proxy.Listener{Default: forwardTo(lambdaGroup(proxy.EventELB))}))
+			c := f.dial(t, albNS, albAddr)
+			for range 2 {
+				res, body := c.do(t, "GET", get("/"))
+				if res.StatusCode != tc.status || tc.body != "" && body != tc.body || res.Header.Get("Set-Cookie") != "" {
+					t.Errorf("%d %q %v", res.StatusCode, body, res.Header)
+				}
+			}
+		})
+	}
+}
+
+func TestLatticeEvents(t *testing.T) {
+	for _, version := range []proxy.EventVersion{proxy.EventV1, proxy.EventV2} {
+		n := newNetwork()
+		fn := &functions{answer: func(string) ([]byte, string, error) { return []byte(`{"statusCode":200}`), "", nil }}
+		f := start(t, n, func(c *Config) { c.Invoker = fn })
+		table := oneService(proxy.Target{ID: functionARN})
+		group(table).Type, group(table).Event = proxy.TargetLambda, version
+		f.apply(t, table)
+		c := f.dial(t, blueNS, latticeAddr)
+		c.do(t, "POST", "POST /p?k=1&k=%32+x HTTP/1.1\r\nHost: "+svcHost+"\r\nA: v1\r\nA: v2\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+		e := fn.last(t)
+		h := e["headers"].(map[string]any)
+		switch version {
+		case proxy.EventV1:
+			if e["raw_path"] != "/p" || e["method"] != "POST" || e["body"] != "{}" || e["is_base64_encoded"] != false || h["a"] != "v1, v2" ||
+				e["query_string_parameters"].(map[string]any)["k"] != "2 x" {
+				t.Errorf("V1 %v", e)
+			}
+		case proxy.EventV2:
+			if d := cmp.Diff([]any{"v1", "v2"}, h["a"]); d != "" || e["version"] != "2.0" || e["path"] != "/p" {
+				t.Errorf("V2 %v", e)
+			}
+			rc := e["requestContext"].(map[string]any)
+			if rc["region"] != "us-west-2" || rc["serviceArn"] != svcARN || rc["identity"].(map[string]any)["sourceVpcArn"] != vpcARN || len(rc["timeEpoch"].(string)) != 16 {
+				t.Errorf("context %v", rc)
+			}
+		}
+		c.do(t, "POST", "POST / HTTP/1.1\r\nHost: "+svcHost+"\r\nContent-Length: 2\r\n\r\n\xff\xfe")
+		if e := fn.last(t); e["body"] != "//4=" {
+			t.Errorf("binary body %v", e["body"])
+		}
+	}
+}
+
+func TestBalancerRules(t *testing.T) {
+	n := newNetwork()
+	f := start(t, n, nil)
+	echo := &proxy.TargetGroup{ARN: albTG, Type: proxy.TargetIP, Protocol: proxy.HTTP, Targets: []proxy.Target{n.target(t, albNS, "10.0.0.9:80", serving(echoHeaders))}}
+	f.apply(t, balancer(&proxy.Listener{
+		Rules: []proxy.Rule{
+			{Priority: 20, Conditions: []proxy.Condition{{Field: proxy.FieldPath, Op: proxy.Glob, CaseSensitive: true, Values: []string{"/old/*"}}},
+				Action: proxy.Action{Kind: proxy.Redirect, Status: 301, Location: proxy.Location{Protocol: "HTTPS", Port: "443", Path: "/new/#{path}"}}},
+			{Priority: 10, Conditions: []proxy.Condition{{Field: proxy.FieldHost, Op: proxy.Glob, Values: []string{"*.Example.com"}}},
+				Action: forwardTo(echo)},
+			{Priority: 30, Conditions: []proxy.Condition{{Field: proxy.FieldSourceIP, Sources: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}}},
+				Action: proxy.Action{Kind: proxy.FixedResponse, Status: 500}},
+		},
+		Default: proxy.Action{Kind: proxy.FixedResponse, Status: 418, ContentType: "application/json", Body: "{}"},
+	}))
+	c := f.dial(t, albNS, albAddr)
+	res, body := c.do(t, "GET", "GET /old/x HTTP/1.1\r\nHost: a.example.COM:80\r\nX-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\nX-Amzn-Trace-Id: Root=1-2-3\r\nX-Amzn-Lattice-Network: n\r\n\r\n")
+	if res.StatusCode != 200 || !strings.Contains(body, "X-Forwarded-For: 1.2.3.4, 127.0.0.1\r\n") || !strings.Contains(body, "X-Forwarded-Proto: http\r\n") ||
+		!strings.Contains(body, "X-Amzn-Trace-Id: Self=1-") || !strings.Contains(body, ";Root=1-2-3\r\n") || !strings.Contains(body, "X-Amzn-Lattice-Network: n\r\n") {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+	if res.Header.Get("x-amzn-requestid") != "" {
+		t.Error("a load balancer told a request id")
+	}
+	if res, _ := c.do(t, "GET", "GET /old/x?a=b HTTP/1.1\r\nHost: y\r\n\r\n"); res.StatusCode != 301 || res.Header.Get("Location") != "https://y/new/old/x?a=b" {
+		t.Errorf("%d %s", res.StatusCode, res.Header.Get("Location"))
+	}
+	if res, body := c.do(t, "GET", "GET /OLD/x HTTP/1.1\r\nHost: y\r\n\r\n"); res.StatusCode != 418 || body != "{}" || res.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
