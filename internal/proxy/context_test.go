@@ -1,0 +1,156 @@
+package proxy
+
+import (
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestValues(t *testing.T) {
+	v := &VPC{ID: "vpc-1", Owner: "222222222222", Network: &ServiceNetwork{ARN: "sn-arn"}}
+	s := &Service{ARN: "svc-arn", Account: "111111111111", Tags: map[string]string{"Team": "x"}}
+	req := request(t, "POST /a%20b?quux=corge&quux=gr%61ult&e&p=a+b%2B HTTP/1.1\r\nHost: H:80\r\nContent-Type: application/json\r\nX: 1\r\nx: 2\r\nHop: 3\r\nConnection: hop\r\nX-Forwarded-For: 4\r\n\r\n")
+	var r AuthRequest
+	r.Reset(req, v, s, 8080, &Principal{OrgPaths: []string{"o-1/r-1/"}})
+	if arn, path := r.Resource(); arn != "svc-arn" || path != "/a b" {
+		t.Errorf("resource %q %q", arn, path)
+	}
+	for _, tc := range []struct {
+		name, arg string
+		want      []string
+	}{
+		{"vpc-lattice-svcs:requestmethod", "", []string{"POST"}},
+		{"vpc-lattice-svcs:requestpath", "", []string{"/a b"}},
+		{"vpc-lattice-svcs:requestquerystring", "quux", []string{"corge", "grault"}},
+		{"vpc-lattice-svcs:requestquerystring", "e", []string{""}},
+		{"vpc-lattice-svcs:requestquerystring", "p", []string{"a b+"}},
+		{"vpc-lattice-svcs:requestquerystring", "QUUX", []string{}},
+		{"vpc-lattice-svcs:requestheader", "content-type", []string{"application/json"}},
+		{"vpc-lattice-svcs:requestheader", "x", []string{"1", "2"}},
+		{"vpc-lattice-svcs:requestheader", "host", []string{"H:80"}},
+		{"vpc-lattice-svcs:requestheader", "hop", []string{}},
+		{"vpc-lattice-svcs:requestheader", "x-forwarded-for", []string{}},
+		{"vpc-lattice-svcs:port", "", []string{"8080"}},
+		{"vpc-lattice-svcs:servicearn", "", []string{"svc-arn"}},
+		{"vpc-lattice-svcs:servicenetworkarn", "", []string{"sn-arn"}},
+		{"vpc-lattice-svcs:sourcevpc", "", []string{"vpc-1"}},
+		{"vpc-lattice-svcs:sourcevpcowneraccount", "", []string{"222222222222"}},
+		{"aws:sourceip", "", []string{"10.0.0.7"}},
+		{"aws:resourcetag", "team", []string{"x"}},
+		{"aws:principalorgpaths", "", []string{"o-1/r-1/"}},
+		{"aws:unknown", "", []string{}},
+	} {
+		if d := cmp.Diff(tc.want, append([]string{}, r.Values(tc.name, tc.arg)...)); d != "" {
+			t.Errorf("%s/%s: %s", tc.name, tc.arg, d)
+		}
+	}
+}
+
+func TestClear(t *testing.T) {
+	for target, want := range map[string]bool{
+		"/": true, "/a": true, "/a/": true, "/a/b?x=1&y=%20&&z": true, "/a%20b": true, "/.a/b..": true, "/a?x=../..": true, "/%7Euser": true,
+		"//": false, "/a//b": false, "/a//": false, "/.": false, "/a/../b": false, "/a/%2e%2E/b": false, "/a/..": false, "/a%2fb": false, "/a%5cb": false,
+		"/a\\b": false, "/a;b": false, "/a%3bb": false, "/a%00": false, "/a%0a": false, "/a?x;y": false, "/a?x=%00": false, "/a?%7f": false,
+	} {
+		if got := request(t, to(target)).Clear(); got != want {
+			t.Errorf("%s: clear %v", target, got)
+		}
+	}
+}
+
+// FuzzQuery holds that nothing a query string says makes decoding fail or read beyond it.
+func FuzzQuery(f *testing.F) {
+	f.Add("a=b&c=%20+%")
+	f.Fuzz(func(t *testing.T, query string) {
+		var s scratch
+		params, _ := s.appendParams(nil, query)
+		n := 0
+		for _, p := range params {
+			n += len(p.key) + len(p.value)
+		}
+		if n > len(query) {
+			t.Errorf("%q became %q", query, params)
+		}
+	})
+}
+
+func TestReserved(t *testing.T) {
+	for name, want := range map[string]bool{
+		"X-Forwarded-For": true, "x_forwarded_proto": true, "X-FORWARDED-HOST": true, "x-amzn-lattice-identity": true, "X_Amzn-Lattice_Foo": true,
+		"x-amzn-requestid": true, "x-amzn-source-vpc": true, "x-forwarded": false, "x-amzn-requestid2": false, "x-amzn-trace-id": false, "host": false, "yx-forwarded-for": false,
+	} {
+		if got := reserved(name); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	var buf [36]byte
+	id := RequestID(request(t, to("/")), &buf)
+	if len(id) != 36 || id[14] != '4' || strings.Count(id, "-") != 4 {
+		t.Errorf("id %q", id)
+	}
+	first := strings.Clone(id)
+	if RequestID(request(t, to("/")), &buf) == first {
+		t.Error("two requests have one id")
+	}
+	if id := RequestID(request(t, with("X-Amzn-RequestId: own")), &buf); id != "own" {
+		t.Errorf("id %q", id)
+	}
+	if id := RequestID(request(t, with("X-Amzn-RequestId: "+strings.Repeat("x", 513))), &buf); len(id) != 36 {
+		t.Errorf("id of %d bytes", len(id))
+	}
+}
+
+func TestLocation(t *testing.T) {
+	for _, tc := range []struct {
+		to   Location
+		want string
+	}{
+		{Location{}, "http://a.example.com:8080/p/x?k=v"},
+		{Location{Protocol: "HTTPS", Port: "443"}, "https://a.example.com/p/x?k=v"},
+		{Location{Protocol: "HTTP", Port: "80", Host: "www.#{host}", Path: "/#{path}/more", Query: "a=b&#{query}"}, "http://www.a.example.com/p/x/more?a=b&k=v"},
+		{Location{Path: "/only"}, "http://a.example.com:8080/only?k=v"},
+	} {
+		if got := tc.to.For(request(t, to("/p/x?k=v")), 8080); got != tc.want {
+			t.Errorf("%+v leads to %s, want %s", tc.to, got, tc.want)
+		}
+	}
+}
+
+// TestRecordEscapes holds that no request can break the JSON of its record.
+func TestRecordEscapes(t *testing.T) {
+	var c Record
+	c.Begin(&Front{VPC: &VPC{ID: "vpc-1"}}, netip.MustParseAddrPort("10.0.0.1:5"), time.Unix(1722774088, 0))
+	c.Describe(request(t, "GET /\"\\\xff HTTP/1.1\r\nHost: x\r\nUser-Agent: a\"b\tc\u00e9\r\n\r\n"), `i"d`)
+	var m map[string]any
+	if err := json.Unmarshal(c.AppendJSON(nil), &m); err != nil {
+		t.Fatal(err)
+	}
+	for k, want := range map[string]any{"requestPath": "/\"\\\ufffd", "userAgent": "a\"b\tc\u00e9", "requestId": `i"d`, "startTime": "2024-08-04T12:21:28Z", "serviceArn": "-", "sslCipher": "-"} {
+		if m[k] != want {
+			t.Errorf("%s is %q, want %q", k, m[k], want)
+		}
+	}
+	if len(m) != 36 {
+		t.Errorf("%d members", len(m))
+	}
+}
+
+func FuzzAppendString(f *testing.F) {
+	f.Add("a\"\\\n\x00\xff\u2028é")
+	f.Fuzz(func(t *testing.T, s string) {
+		var got string
+		if err := json.Unmarshal(appendString(nil, s), &got); err != nil {
+			t.Fatalf("%q: %v", s, err)
+		}
+		if want := strings.ToValidUTF8(s, "\ufffd"); strings.ReplaceAll(got, "\ufffd", "") != strings.ReplaceAll(want, "\ufffd", "") {
+			t.Errorf("%q became %q", s, got)
+		}
+	})
+}
