@@ -68,44 +68,88 @@ func TestPrivilegedHundredVPCs(t *testing.T) {
 	t.Logf("closed in %v", time.Since(start))
 }
 
-// Five thousand elements all arrive, in a set made at once and in one that grows.
+// Five thousand elements of every kind arrive, and are gone when they should be.
 func TestPrivilegedFiveThousandElements(t *testing.T) {
+	const n = 5000
 	h := newHost(t)
-	cfg := substrate.Config{VPCs: []substrate.VPC{oneVPC()}}
-	var cidrs []netip.Prefix
-	for i := range 5000 {
-		cidrs = append(cidrs, netip.PrefixFrom(netip.AddrFrom4([4]byte{20, byte(i >> 8), byte(i), 16}), 28))
-	}
-	cfg.VPCs[0].SecurityGroups[1].Ingress[0].CIDRs = cidrs
-	start := time.Now()
-	apply(t, h, cfg)
-	t.Logf("applied in %v", time.Since(start))
-	ns := namespace(t, h, "vpc-a")
-	table := &nftables.Table{Name: substrate.TableName, Family: nftables.TableFamilyINet}
-	sets, err := ns.nft.GetSets(table)
+	ns, err := newNamespace("vpc", substrate.KindVPC, &h.writes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range sets {
-		if !s.Interval {
-			continue
+	defer ns.close()
+	chain := substrate.Chain{Name: "acl-ingress-subnet-0123456789abcdef0"}
+	full := substrate.Table{Chains: []substrate.Chain{chain}, Sets: []substrate.Set{
+		{Name: "links", Key: substrate.KeyLink},
+		{Name: "verdicts", Key: substrate.KeyLink, Maps: substrate.Verdicts},
+		{Name: "addresses", Key: substrate.KeyAddr4, Maps: substrate.Addresses4},
+		{Name: "ranges", Key: substrate.KeyAddr4, Interval: true},
+		{Name: "ranges6", Key: substrate.KeyAddr6, Interval: true},
+		{Name: "pinned4", Key: substrate.KeyLinkAddr4},
+		{Name: "pinned6", Key: substrate.KeyLinkAddr6},
+	}}
+	few := substrate.Table{Chains: full.Chains}
+	for i := range full.Sets {
+		s := &full.Sets[i]
+		for k := range n {
+			four := netip.AddrFrom4([4]byte{20, byte(k >> 8), byte(k), 16})
+			six := netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, byte(k >> 8), byte(k)})
+			var e substrate.Element
+			if s.Key == substrate.KeyLink || s.Key == substrate.KeyLinkAddr4 || s.Key == substrate.KeyLinkAddr6 {
+				e.Link = fmt.Sprintf("i-%012x", k)
+			}
+			switch s.Key {
+			case substrate.KeyAddr4, substrate.KeyLinkAddr4:
+				e.Prefix = netip.PrefixFrom(four, 28)
+			case substrate.KeyAddr6, substrate.KeyLinkAddr6:
+				e.Prefix = netip.PrefixFrom(six, 64)
+			}
+			switch s.Maps {
+			case substrate.Verdicts:
+				e.Chain = chain.Name
+			case substrate.Addresses4:
+				e.To = four
+			}
+			s.Elements = append(s.Elements, e)
 		}
-		elements, err := ns.nft.GetSetElements(s)
+		less := *s
+		less.Elements = less.Elements[:10]
+		few.Sets = append(few.Sets, less)
+	}
+	arrived := func(want int) {
+		t.Helper()
+		sets, err := ns.nft.GetSets(&nftables.Table{Name: substrate.TableName, Family: nftables.TableFamilyINet})
 		if err != nil {
 			t.Fatal(err)
 		}
-		starts := 0
-		for _, e := range elements {
-			if !e.IntervalEnd {
-				starts++
+		if len(sets) != len(full.Sets) {
+			t.Fatalf("%d sets arrived", len(sets))
+		}
+		for _, s := range sets {
+			elements, err := ns.nft.GetSetElements(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := 0
+			for _, e := range elements {
+				if !e.IntervalEnd {
+					got++
+				}
+			}
+			if got != want {
+				t.Errorf("set %s has %d elements, want %d", s.Name, got, want)
 			}
 		}
-		if starts != 5000 {
-			t.Errorf("%d intervals arrived", starts)
-		}
-		return
 	}
-	t.Error("no interval set")
+	start := time.Now()
+	if _, err := editTable(ns, substrate.Table{}, full).send(&h.writes); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d elements added in %v", n*len(full.Sets), time.Since(start))
+	arrived(n)
+	if _, err := editTable(ns, full, few).send(&h.writes); err != nil {
+		t.Fatal(err)
+	}
+	arrived(10)
 }
 
 // A resource that cannot be does not keep the others from being.

@@ -13,8 +13,13 @@ import (
 	"trellis/internal/substrate"
 )
 
-// elementsPerMessage keeps a list of elements within what one attribute can hold.
-const elementsPerMessage = 1000
+// A list of elements is one attribute, whose length has 16 bits; beyond that it is
+// cut without an error.
+const (
+	elementList     = 60000
+	elementOverhead = 96 // all of an element but the name of a chain, at most
+	elementsAtMost  = 1000
+)
 
 // tableEdit collects what takes a table from one state to another, and sends it in
 // one transaction, or in few where the socket has too little room.
@@ -242,7 +247,11 @@ type elementOp func(*nftables.Conn, *nftables.Set, []nftables.SetElement) error
 
 func (e *tableEdit) elements(s substrate.Set, elements []substrate.Element, op elementOp) {
 	set := e.set(s)
-	for part := range slices.Chunk(setElements(s, elements), elementsPerMessage) {
+	size := elementOverhead
+	for _, el := range elements {
+		size = max(size, elementOverhead+len(el.Chain))
+	}
+	for part := range slices.Chunk(setElements(s, elements), min(elementList/size, elementsAtMost)) {
 		e.add(func(c *nftables.Conn) error { return op(c, set, part) })
 	}
 }
