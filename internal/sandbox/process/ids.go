@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"syscall"
 )
 
 // inside is the user and group id that a function sees itself as.
@@ -107,9 +106,4 @@ func readIDs() (hostIDs, error) {
 	setgroups, err := os.ReadFile("/proc/self/setgroups")
 	uid.dropGroups = err == nil && strings.TrimSpace(string(setgroups)) == "allow" && !uid.shared
 	return uid, nil
-}
-
-// mapping returns how one instance's ids look to the kernel.
-func (h hostIDs) mapping(n uint32) []syscall.SysProcIDMap {
-	return []syscall.SysProcIDMap{{ContainerID: inside, HostID: h.pick(n), Size: 1}}
 }

@@ -3,155 +3,110 @@
 package process
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"math"
 	"os"
-	"runtime"
-	"syscall"
+	"strconv"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// initName is what our init finds as its own name. It is the server's program, started again.
-const initName = "trellis-function-init"
+// namespaces are what an instance does not share with the server. Its network namespace is that of the thread that forks.
+const namespaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
 
-// Descriptors our init is started with, after the standard ones.
-const (
-	// orderFD is read for an order and then watched: it ends when the server does.
-	orderFD = 3 + iota
-	// rootFD is a copy of the root, mounted nowhere yet.
-	rootFD
-	// faultFD takes the reason of a failure. It closes when the function's program takes over.
-	faultFD
-)
-
-// order is what the server tells our init to do.
+// order is what one instance is started with.
 type order struct {
-	Args []string
-	Env  []string
-	// TmpMB and TmpFiles bound the private /tmp.
-	TmpMB, TmpFiles int
-	Limits          []limit
-	// Filter is the seccomp program.
-	Filter []byte
+	args, env []string
+	// tmpMB bounds the private /tmp.
+	tmpMB  int
+	limits []limit
+	// null, output, gate and root are open files of the server: standard input, standard output and error, the pipe that says
+	// when the ids are there and ends with the server, and a copy of the root that is mounted nowhere yet.
+	null, output, gate, root *os.File
+	// otherGate is the server's end of the gate.
+	otherGate *os.File
 }
 
 // limit is one resource limit, soft and hard.
 type limit struct {
-	Resource int
-	Value    uint64
+	resource int
+	value    uint64
 }
 
-// InitIfChild turns the process into a function's first one if it was started to be that, and returns otherwise. It must be
-// called at the start of main, and of a TestMain whose tests start functions.
-func InitIfChild() {
-	if len(os.Args) == 0 || os.Args[0] != initName {
-		return
-	}
-	// The death signal, capabilities and the filter belong to a thread, the one that execs.
-	runtime.LockOSThread()
-	err := becomeFunction()
-	fmt.Fprint(os.NewFile(faultFD, "fault"), err)
-	os.Exit(1)
-}
+// maxTmpFiles bounds the inodes of /tmp.
+const maxTmpFiles = 1 << 18
 
-// becomeFunction confines the process and execs. It returns only when that failed.
-func becomeFunction() error {
-	if err := unix.CloseRange(orderFD, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
-		return fmt.Errorf("closing descriptors on exec: %w", err)
-	}
-	var o order
-	if err := json.NewDecoder(os.NewFile(orderFD, "order")).Decode(&o); err != nil {
-		return fmt.Errorf("reading the order: %w", err)
-	}
-	if len(o.Args) == 0 || len(o.Filter) == 0 {
-		return errors.New("the order is not complete")
-	}
-	if err := enterRoot(o); err != nil {
-		return err
-	}
-	if err := unix.Sethostname([]byte("localhost")); err != nil {
-		return fmt.Errorf("setting the host name: %w", err)
-	}
-	for _, l := range o.Limits {
-		// The syscall package's own function, so that exec does not put the old limit on open files back.
-		if err := syscall.Setrlimit(l.Resource, &syscall.Rlimit{Cur: l.Value, Max: l.Value}); err != nil {
-			return fmt.Errorf("setting limit %d to %d: %w", l.Resource, l.Value, err)
-		}
-	}
-	if err := dropPrivileges(o.Filter); err != nil {
-		return err
-	}
-	if err := os.Chdir("/var/task"); err != nil {
-		return err
-	}
-	return fmt.Errorf("starting %s: %w", o.Args[0], unix.Exec(o.Args[0], o.Args, o.Env))
-}
+// confinement is the program of every instance: wait for the ids, take the root, give up every privilege, exec.
+func (m *Manager) confinement(o order) *program {
+	p := new(program)
+	root := o.root.Fd()
+	here := p.text(".")
+	none := p.text("")
 
-func enterRoot(o order) error {
+	// A change of user or capabilities clears it, so it is set again further down.
+	deathSignal := func() { p.do("setting the death signal", unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL)) }
+	deathSignal()
+	p.do("closing the gate's other end", unix.SYS_CLOSE, o.otherGate.Fd())
+	var sign [1]byte
+	p.do("waiting for ids", unix.SYS_READ, o.gate.Fd(), address(p, &sign), 1)
+	p.do("starting a session", unix.SYS_SETSID)
+	if m.ids.dropGroups {
+		p.do("dropping groups", unix.SYS_SETGROUPS, 0, 0)
+	}
+	p.do("setting the group", unix.SYS_SETRESGID, inside, inside, inside)
+	p.do("setting the user", unix.SYS_SETRESUID, inside, inside, inside)
+
 	// What is mounted from here on stays in this namespace.
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("making mounts private: %w", err)
-	}
+	p.do("making mounts private", unix.SYS_MOUNT, none, p.text("/"), 0, unix.MS_REC|unix.MS_PRIVATE, 0)
 	// The copy has to be somewhere to become the root; where does not matter, as everything else goes.
-	if err := unix.MoveMount(rootFD, "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
-		return fmt.Errorf("mounting the root: %w", err)
-	}
-	if err := unix.Fchdir(rootFD); err != nil {
-		return fmt.Errorf("entering the root: %w", err)
-	}
-	const hidden = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
-	if err := unix.Mount("proc", "proc", "proc", hidden, ""); err != nil {
-		return fmt.Errorf("mounting /proc: %w", err)
-	}
-	tmp := fmt.Sprintf("mode=0700,uid=%d,gid=%d,size=%dm,nr_inodes=%d", inside, inside, o.TmpMB, o.TmpFiles)
-	if err := unix.Mount("tmpfs", "tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, tmp); err != nil {
-		return fmt.Errorf("mounting /tmp: %w", err)
-	}
-	if err := unix.PivotRoot(".", "."); err != nil {
-		return fmt.Errorf("changing the root: %w", err)
-	}
+	p.do("mounting the root", unix.SYS_MOVE_MOUNT, root, none, at(unix.AT_FDCWD), p.text("/"), unix.MOVE_MOUNT_F_EMPTY_PATH)
+	p.do("entering the root", unix.SYS_FCHDIR, root)
+	proc, tmpfs := p.text("proc"), p.text("tmpfs")
+	p.do("mounting /proc", unix.SYS_MOUNT, proc, proc, proc, unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, 0)
+	p.do("mounting /tmp", unix.SYS_MOUNT, tmpfs, p.text("tmp"), tmpfs, unix.MS_NOSUID|unix.MS_NODEV,
+		p.text(fmt.Sprintf("mode=0700,uid=%d,gid=%d,size=%dm,nr_inodes=%d", inside, inside, o.tmpMB, maxTmpFiles)))
+	p.do("changing the root", unix.SYS_PIVOT_ROOT, here, here)
 	// The old root lies over the new one until it is taken off.
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return fmt.Errorf("leaving the old root: %w", err)
+	p.do("leaving the old root", unix.SYS_UMOUNT2, here, unix.MNT_DETACH)
+	p.do("entering /var/task", unix.SYS_CHDIR, p.text("/var/task"))
+	name := "localhost"
+	p.do("setting the host name", unix.SYS_SETHOSTNAME, p.text(name), uintptr(len(name)))
+
+	for _, l := range o.limits {
+		p.do("setting limit "+strconv.Itoa(l.resource), unix.SYS_PRLIMIT64, 0, uintptr(l.resource),
+			address(p, &unix.Rlimit{Cur: l.value, Max: l.value}))
 	}
-	return os.Chdir("/")
+	for fd, f := range []*os.File{o.null, o.output, o.output} {
+		p.do("setting descriptor "+strconv.Itoa(fd), unix.SYS_DUP3, f.Fd(), uintptr(fd), 0)
+	}
+	p.do("closing descriptors on exec", unix.SYS_CLOSE_RANGE, 3, 1<<31-1, unix.CLOSE_RANGE_CLOEXEC)
+
+	for c := range uintptr(m.lastCapability + 1) {
+		p.do("dropping capability "+strconv.Itoa(int(c)), unix.SYS_PRCTL, unix.PR_CAPBSET_DROP, c)
+	}
+	p.do("clearing ambient capabilities", unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL)
+	p.do("dropping capabilities", unix.SYS_CAPSET, address(p, &unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}),
+		address(p, new([2]unix.CapUserData)))
+	p.do("setting no_new_privs", unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1)
+	deathSignal()
+	// If the server died while there was none, the gate is at its end.
+	p.do("seeing the server alive", unix.SYS_PPOLL, address(p, &unix.PollFd{Fd: int32(o.gate.Fd())}), 1, address(p, new(unix.Timespec)), 0, 8)
+	p.steps[len(p.steps)-1].silent = true
+	p.do("setting the system call filter", unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0,
+		address(p, &unix.SockFprog{Len: uint16(len(m.filter) / 8), Filter: (*unix.SockFilter)(unsafe.Pointer(&m.filter[0]))}))
+	p.do("unblocking signals", unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, address(p, new(uint64)), 0, 8)
+	p.do("starting "+o.args[0], unix.SYS_EXECVE, p.text(o.args[0]), p.texts(o.args), p.texts(o.env))
+	return p
 }
 
-func dropPrivileges(filter []byte) error {
-	for c := 0; ; c++ {
-		err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0)
-		if errors.Is(err, unix.EINVAL) {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("dropping capability %d: %w", c, err)
-		}
+func at(fd int) uintptr { return uintptr(fd) }
+
+// lastCapability asks the kernel for the highest capability it knows.
+func lastCapability() (int, error) {
+	data, err := os.ReadFile("/proc/sys/kernel/cap_last_cap")
+	if err != nil {
+		return 0, err
 	}
-	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
-		return fmt.Errorf("clearing ambient capabilities: %w", err)
-	}
-	none := [2]unix.CapUserData{}
-	if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
-		return fmt.Errorf("dropping capabilities: %w", err)
-	}
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("setting no_new_privs: %w", err)
-	}
-	// A change of capabilities may have cleared the death signal. Where the server died before this, the order pipe is at its end.
-	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
-		return fmt.Errorf("setting the death signal: %w", err)
-	}
-	alive := []unix.PollFd{{Fd: orderFD}}
-	if n, err := unix.Poll(alive, 0); err != nil && !errors.Is(err, unix.EINTR) || n > 0 && alive[0].Revents&unix.POLLHUP != 0 {
-		return errors.New("the server has gone")
-	}
-	program := unix.SockFprog{Len: uint16(len(filter) / 8), Filter: (*unix.SockFilter)(unsafe.Pointer(&filter[0]))}
-	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&program))); errno != 0 {
-		return fmt.Errorf("setting the system call filter: %w", errno)
-	}
-	return nil
+	return strconv.Atoi(strings.TrimSpace(string(data)))
 }

@@ -4,7 +4,6 @@ package process
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -34,16 +33,17 @@ type instance struct {
 	process *os.Process
 	api     *runtimeAPI
 	log     *logger
-	// order stays open as long as the server lives; faults tells why our init failed.
-	order, faults *os.File
-	started       time.Time
+	program *program
+	// gate stays open as long as the server lives; faults tells which step of the program failed.
+	gate, faults *os.File
+	started      time.Time
 	// expires is when its credentials do. Zero is never.
 	expires time.Time
 
 	// peak is the most memory it was seen with, in bytes.
 	peak atomic.Int64
 
-	// gone is closed when the process has ended; exit then says how, and fault why our init failed.
+	// gone is closed when the process has ended; exit then says how, and fault which step before exec failed.
 	gone  chan struct{}
 	exit  string
 	fault string
@@ -119,15 +119,9 @@ func (in *instance) closeServers() {
 	}
 }
 
-// spawn starts the process and gives our init its order.
+// spawn starts the process.
 func (m *Manager) spawn(in *instance, env []string) error {
 	p := in.pool
-	text, err := json.Marshal(order{
-		Args: p.args, Env: env, TmpMB: p.fn.EphemeralMB, TmpFiles: 1 << 18, Limits: m.limits(p.fn.MemoryMB), Filter: m.filter,
-	})
-	if err != nil {
-		return err
-	}
 	tree, err := m.roots.clone(p.root)
 	if err != nil {
 		return err
@@ -135,65 +129,56 @@ func (m *Manager) spawn(in *instance, env []string) error {
 	defer tree.Close()
 	var ends [3][2]*os.File
 	for i := range ends {
-		if ends[i][0], ends[i][1], err = pipe(); err != nil {
-			for _, e := range ends[:i] {
-				e[0].Close()
-				e[1].Close()
-			}
+		// The first is the output, which the logger reads without blocking.
+		if ends[i][0], ends[i][1], err = pipe(i == 0); err != nil {
+			closeAll(ends[:i]...)
 			return err
 		}
 	}
-	output, orders, faults := ends[0], ends[1], ends[2]
+	output, gate, faults := ends[0], ends[1], ends[2]
+	in.program = m.confinement(order{
+		args: p.args, env: env, tmpMB: p.fn.EphemeralMB, limits: m.limits(p.fn.MemoryMB),
+		null: m.null, output: output[1], gate: gate[0], otherGate: gate[1], root: tree,
+	})
 	in.started = time.Now()
 	n := m.nextID.Add(1)
 	err = in.ns.Do(func() error {
-		in.process, err = os.StartProcess("/proc/self/exe", []string{initName}, &os.ProcAttr{
-			Dir:   "/",
-			Env:   []string{"GOGC=off"},
-			Files: []*os.File{m.null, output[1], output[1], orders[0], tree, faults[1]},
-			Sys: &syscall.SysProcAttr{
-				Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS |
-					unix.CLONE_NEWCGROUP,
-				UidMappings:                m.ids.mapping(n),
-				GidMappings:                m.ids.mapping(n),
-				GidMappingsEnableSetgroups: m.ids.dropGroups,
-				Credential:                 &syscall.Credential{Uid: inside, Gid: inside, NoSetGroups: !m.ids.dropGroups},
-				AmbientCaps:                []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP},
-				Pdeathsig:                  unix.SIGKILL,
-				Setsid:                     true,
-			},
+		in.process, err = in.program.start(namespaces, faults[1], func(pid int) error {
+			if err := m.ids.writeIDs(pid, n); err != nil {
+				return err
+			}
+			_, err := gate[1].Write([]byte{1})
+			return err
 		})
 		return err
 	})
-	for _, f := range []*os.File{output[1], orders[0], faults[1]} {
-		f.Close()
-	}
-	if err == nil {
-		_, err = orders[1].Write(text)
-		if err != nil {
-			in.process.Kill()
-			in.process.Wait()
-		}
-	}
 	if err != nil {
-		for _, f := range []*os.File{output[0], orders[1], faults[0]} {
-			f.Close()
-		}
-		return fmt.Errorf("starting a process: %w", err)
+		closeAll(ends[:]...)
+		return err
 	}
-	in.order, in.faults = orders[1], faults[0]
+	output[1].Close()
+	gate[0].Close()
+	faults[1].Close()
+	in.gate, in.faults = gate[1], faults[0]
 	in.log = newLogger(m.ctx, m.opts.Logs, &p.fn, in.stream, output[0])
 	return nil
 }
 
-// pipe returns a pipe of which the first end, ours or our init's, does not block in Go's sense; the other one blocks, as
-// programs expect of their output.
-func pipe() (r, w *os.File, err error) {
+func closeAll(pairs ...[2]*os.File) {
+	for _, p := range pairs {
+		p[0].Close()
+		p[1].Close()
+	}
+}
+
+// pipe returns a pipe, of which the first end may be one that does not block. The other end always does, as programs expect
+// of their output.
+func pipe(async bool) (r, w *os.File, err error) {
 	var fd [2]int
 	if err := unix.Pipe2(fd[:], unix.O_CLOEXEC); err != nil {
 		return nil, nil, fmt.Errorf("making a pipe: %w", err)
 	}
-	if err := unix.SetNonblock(fd[0], true); err != nil {
+	if err := unix.SetNonblock(fd[0], async); err != nil {
 		unix.Close(fd[0])
 		unix.Close(fd[1])
 		return nil, nil, err
@@ -213,12 +198,12 @@ func (m *Manager) attend(in *instance) {
 	}
 	// The other end closed with the process at the latest.
 	if text, err := io.ReadAll(io.LimitReader(in.faults, 4<<10)); err == nil {
-		in.fault = string(text)
+		in.fault = in.program.explain(text)
 	}
 	close(in.gone)
 	in.closeServers()
 	in.ns.Close()
-	in.order.Close()
+	in.gate.Close()
 	in.faults.Close()
 	m.forget(in)
 	in.log.stop()

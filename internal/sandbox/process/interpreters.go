@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,7 +54,10 @@ func FindInterpreters(ctx context.Context, private ...string) []sandbox.Interpre
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	home, _ := os.UserHomeDir()
-	private = append(private, home, "/home", "/root", "/etc", "/var", "/tmp", "/run", "/proc", "/sys", "/dev")
+	if root, err := user.LookupId("0"); err == nil {
+		private = append(private, root.HomeDir)
+	}
+	private = append(private, home, "/home", "/etc", "/var", "/tmp", "/run", "/proc", "/sys", "/dev")
 
 	type candidate struct {
 		language sandbox.Language

@@ -33,7 +33,6 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	InitIfChild()
 	if os.Getenv(envDoomed) != "" {
 		os.Exit(doomedServer())
 	}

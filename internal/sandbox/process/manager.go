@@ -87,9 +87,11 @@ type Manager struct {
 	roots  *roots
 	ids    hostIDs
 	filter []byte
-	null   *os.File
-	quiet  *log.Logger
-	nextID atomic.Uint32
+	// lastCapability is the highest one the kernel knows.
+	lastCapability int
+	null           *os.File
+	quiet          *log.Logger
+	nextID         atomic.Uint32
 
 	// ctx ends when the log sink has had its time; stopping is closed when Close begins.
 	ctx      context.Context
@@ -124,7 +126,8 @@ func New(opts Options) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := executable(ids); err != nil {
+	last, err := lastCapability()
+	if err != nil {
 		return nil, err
 	}
 	filter, err := assembledFilter()
@@ -145,22 +148,9 @@ func New(opts Options) (*Manager, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Manager{
-		opts: opts, roots: roots, ids: ids, filter: filter, null: null, quiet: log.New(io.Discard, "", 0), ctx: ctx, cancel: cancel, stopping: make(chan struct{}),
+		opts: opts, roots: roots, ids: ids, filter: filter, lastCapability: last, null: null, quiet: log.New(io.Discard, "", 0), ctx: ctx, cancel: cancel, stopping: make(chan struct{}),
 		pools: make(map[string]*pool), all: make(map[*instance]struct{}), busy: make(map[string]int),
 	}, nil
-}
-
-// executable tells whether instances can run our init, which is the server's own program.
-func executable(ids hostIDs) error {
-	info, err := os.Stat("/proc/self/exe")
-	if err != nil {
-		return err
-	}
-	if !ids.shared && info.Mode()&0o001 == 0 {
-		name, _ := os.Readlink("/proc/self/exe")
-		return fmt.Errorf("functions run under other user ids and start with %s: allow everyone to execute it (chmod o+x)", name)
-	}
-	return nil
 }
 
 // Users says which ids of the server's user namespace instances have.
@@ -180,8 +170,8 @@ func (m *Manager) limits(memoryMB int) []limit {
 	}
 	for i, l := range wanted {
 		var now unix.Rlimit
-		if unix.Getrlimit(l.Resource, &now) == nil {
-			wanted[i].Value = min(l.Value, now.Max)
+		if unix.Getrlimit(l.resource, &now) == nil {
+			wanted[i].value = min(l.value, now.Max)
 		}
 	}
 	return wanted

@@ -119,7 +119,7 @@ func TestChooseIDs(t *testing.T) {
 }
 
 func TestSafe(t *testing.T) {
-	private := []string{"/root", "/home", "/var", "/srv/data/sandbox"}
+	private := []string{"/home/user", "/home", "/var", "/srv/data/sandbox"}
 	for _, tc := range []struct {
 		name string
 		in   sandbox.Interpreter
@@ -127,10 +127,10 @@ func TestSafe(t *testing.T) {
 		ok   bool
 	}{
 		{"of the system", sandbox.Interpreter{Path: "/usr/bin/python3.12", Prefixes: []string{"/usr", "/usr"}}, nil, true},
-		{"in a home", sandbox.Interpreter{Path: "/root/.pyenv/versions/3.12.1/bin/python3.12", Prefixes: []string{"/root/.pyenv/versions/3.12.1"}},
-			[]string{"/root/.pyenv/versions/3.12.1"}, true},
+		{"in a home", sandbox.Interpreter{Path: "/home/user/.pyenv/versions/3.12.1/bin/python3.12", Prefixes: []string{"/home/user/.pyenv/versions/3.12.1"}},
+			[]string{"/home/user/.pyenv/versions/3.12.1"}, true},
 		{"one file", sandbox.Interpreter{Path: "/opt/node/bin/node"}, []string{"/opt/node/bin/node"}, true},
-		{"the home itself", sandbox.Interpreter{Path: "/root/bin/python3", Prefixes: []string{"/root"}}, nil, false},
+		{"the home itself", sandbox.Interpreter{Path: "/home/user/bin/python3", Prefixes: []string{"/home/user"}}, nil, false},
 		{"the root", sandbox.Interpreter{Path: "/bin/python3", Prefixes: []string{"/"}}, nil, false},
 		{"above the data", sandbox.Interpreter{Path: "/srv/bin/python3", Prefixes: []string{"/srv"}}, nil, false},
 		{"beside the data", sandbox.Interpreter{Path: "/srv/py/bin/python3", Prefixes: []string{"/srv/py"}}, []string{"/srv/py"}, true},

@@ -5,7 +5,6 @@ package process
 import (
 	"bytes"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,12 +18,13 @@ import (
 func family(pid int) []int {
 	pids := []int{pid}
 	for i := 0; i < len(pids); i++ {
-		lists, err := filepath.Glob("/proc/" + strconv.Itoa(pids[i]) + "/task/*/children")
+		tasks := "/proc/" + strconv.Itoa(pids[i]) + "/task/"
+		threads, err := os.ReadDir(tasks)
 		if err != nil {
 			continue
 		}
-		for _, list := range lists {
-			data, err := os.ReadFile(list)
+		for _, t := range threads {
+			data, err := os.ReadFile(tasks + t.Name() + "/children")
 			if err != nil {
 				continue
 			}
@@ -41,23 +41,29 @@ func family(pid int) []int {
 // freeze stops the process and what it started. A process that was started meanwhile is met in the next round.
 func (in *instance) freeze() {
 	for before := 0; ; {
-		pids := family(in.process.Pid)
-		for _, pid := range pids {
-			// An error says that it has ended.
-			_ = unix.Kill(pid, unix.SIGSTOP)
-		}
-		if len(pids) <= before || len(pids) == 1 {
+		pids, ok := in.signal(unix.SIGSTOP)
+		if !ok || pids <= before || pids == 1 {
 			return
 		}
-		before = len(pids)
+		before = pids
 	}
 }
 
 // thaw lets them run again.
-func (in *instance) thaw() {
-	for _, pid := range family(in.process.Pid) {
-		_ = unix.Kill(pid, unix.SIGCONT)
+func (in *instance) thaw() { in.signal(unix.SIGCONT) }
+
+// signal reaches the process and its descendants, and returns how many they are. The process itself is named by its
+// descriptor, so that nothing is sent to a stranger once it has ended.
+func (in *instance) signal(s unix.Signal) (int, bool) {
+	if in.process.Signal(s) != nil {
+		return 0, false
 	}
+	pids := family(in.process.Pid)
+	for _, pid := range pids[1:] {
+		// An error says that it has ended.
+		_ = unix.Kill(pid, s)
+	}
+	return len(pids), true
 }
 
 type weight struct {
