@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -290,4 +291,72 @@ func TestPrivilegedStart(t *testing.T) {
 	if !strings.Contains(out.String(), "10.0.1.10") || strings.Contains(out.String(), "10.0.2.10") {
 		t.Errorf("the process sees\n%s", out.String())
 	}
+}
+
+const helperVariable = "TRELLIS_TEST_HELPER"
+
+// Not a test: the process that the next one kills.
+func TestHelperProcess(t *testing.T) {
+	if os.Getenv(helperVariable) == "" {
+		t.Skip("only for another test")
+	}
+	h := New()
+	if _, err := h.Apply(t.Context(), peered()); err != nil {
+		t.Fatal(err)
+	}
+	ns, ok := h.Namespace("eni-1")
+	if !ok {
+		t.Fatal("no namespace")
+	}
+	cmd := exec.Command("sleep", "1000")
+	if err := ns.Start(cmd); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("started %d\n", cmd.Process.Pid)
+	cmd.Wait()
+}
+
+// kill -9 leaves neither process nor namespace: nothing but processes held them.
+func TestPrivilegedKillLeavesNothing(t *testing.T) {
+	newHost(t)
+	cmd := exec.Command("/proc/self/exe", "-test.run=^TestHelperProcess$")
+	cmd.Env = append(os.Environ(), helperVariable+"=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	if _, err := fmt.Fscanf(out, "started %d\n", &pid); err != nil {
+		t.Fatal(err)
+	}
+	where, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	var left []string
+	for range 500 {
+		if left = inNamespace(t, where); len(left) == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("still in the namespace: %v", left)
+}
+
+// inNamespace lists the threads in a network namespace, as far as they can be seen.
+func inNamespace(t *testing.T, where string) []string {
+	t.Helper()
+	links, err := filepath.Glob("/proc/[0-9]*/task/*/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(links, func(f string) bool {
+		to, err := os.Readlink(f)
+		return err != nil || to != where
+	})
 }

@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"net"
 	"net/netip"
 	"sync"
 	"testing"
@@ -42,6 +43,29 @@ func TestPrivilegedGuests(t *testing.T) {
 				t.Errorf("guest %s to %s: got %q, want %q", g.Address(), to, got, want)
 			}
 		}
+	}
+	resolver, err := namespace(t, h, "vpc-a").ListenPacket("udp", netip.MustParseAddrPort("10.0.0.2:53"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resolver.Close()
+	question, err := first.Dial(t.Context(), "udp", netip.AddrPort{}, netip.MustParseAddrPort("10.0.0.2:53"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer question.Close()
+	for _, c := range []interface{ SetDeadline(time.Time) error }{resolver, question} {
+		c.SetDeadline(time.Now().Add(10 * time.Second))
+	}
+	b := make([]byte, 10)
+	question.Write([]byte("name?"))
+	if _, asker, err := resolver.ReadFrom(b); err != nil || asker.(*net.UDPAddr).IP.String() != "10.0.1.10" {
+		t.Errorf("the resolver was asked by %v, %v", asker, err)
+	} else {
+		resolver.WriteTo([]byte("address"), asker)
+	}
+	if n, err := question.Read(b); err != nil || string(b[:n]) != "address" {
+		t.Errorf("the resolver's answer is %q, %v", b[:n], err)
 	}
 	// Guests see neither each other nor the interface, and nobody comes in.
 	for _, to := range []string{first.Address().String() + ":80", "10.0.1.10:80"} {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"trellis/internal/substrate"
 )
 
@@ -362,5 +364,47 @@ func TestPrivilegedPreflight(t *testing.T) {
 	newHost(t)
 	if err := Preflight(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// ping sends an echo request as any user may, and says whether an answer came.
+func ping(t *testing.T, n *Namespace, to string, patience time.Duration) bool {
+	t.Helper()
+	var fd int
+	if err := n.Do(func() (err error) {
+		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.IPPROTO_ICMP)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	wait := unix.NsecToTimeval(patience.Nanoseconds())
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait); err != nil {
+		t.Fatal(err)
+	}
+	request := []byte{8, 0, 0, 0, 0, 0, 0, 1}
+	if err := unix.Sendto(fd, request, 0, &unix.SockaddrInet4{Addr: netip.MustParseAddr(to).As4()}); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := unix.Recvfrom(fd, make([]byte, 100), 0)
+	return err == nil
+}
+
+func TestPrivilegedPing(t *testing.T) {
+	h := newHost(t)
+	cfg := substrate.Config{LatticePrefixes: latticePrefixes, VPCs: []substrate.VPC{oneVPC()}}
+	apply(t, h, cfg)
+	client := namespace(t, h, "eni-1")
+	if ping(t, client, "10.0.2.10", silence) {
+		t.Error("an answer without a rule for it")
+	}
+	rules := &cfg.VPCs[0].SecurityGroups[1].Ingress
+	*rules = append(*rules, substrate.Rule{ID: "echo", Protocol: 1, From: 8, To: -1, Groups: []string{"sg-client"}})
+	apply(t, h, cfg)
+	if !ping(t, client, "10.0.2.10", 10*time.Second) {
+		t.Error("no answer, with a rule for it")
+	}
+	if ping(t, namespace(t, h, "eni-2"), "10.0.0.2", silence) {
+		t.Error("the resolver answers a ping")
 	}
 }

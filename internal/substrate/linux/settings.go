@@ -12,6 +12,7 @@ import (
 
 type setting struct {
 	path, value string
+	instead     string // where value is refused
 	optional    bool
 }
 
@@ -42,7 +43,11 @@ func settings(kind substrate.NamespaceKind) []setting {
 		{path: "ipv6/conf/default/addr_gen_mode", value: "1", optional: true},
 	}
 	if kind == substrate.KindInterface {
-		s = append(s, setting{path: "ipv4/ip_unprivileged_port_start", value: "0"})
+		// A workload is alone with its address: any user in it may serve any port, and
+		// ping. A user namespace knows no group but the first.
+		s = append(s,
+			setting{path: "ipv4/ip_unprivileged_port_start", value: "0"},
+			setting{path: "ipv4/ping_group_range", value: "0 2147483647", instead: "0 0"})
 	} else {
 		// A flow nobody saw begin is not picked up in the middle.
 		s = append(s, setting{path: "netfilter/nf_conntrack_tcp_loose", value: "0", optional: true})
@@ -54,7 +59,11 @@ func settings(kind substrate.NamespaceKind) []setting {
 func writeSettings(kind substrate.NamespaceKind, writes *atomic.Int64) error {
 	for _, s := range settings(kind) {
 		writes.Add(1)
-		err := os.WriteFile(filepath.Join("/proc/sys/net", s.path), []byte(s.value), 0)
+		path := filepath.Join("/proc/sys/net", s.path)
+		err := os.WriteFile(path, []byte(s.value), 0)
+		if err != nil && s.instead != "" {
+			err = os.WriteFile(path, []byte(s.instead), 0)
+		}
 		if s.optional && errors.Is(err, os.ErrNotExist) {
 			continue
 		}
