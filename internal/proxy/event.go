@@ -10,14 +10,14 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"trellis/internal/arn"
 	"trellis/internal/proxy/http1"
 )
 
 // Event is a request on its way to a function.
 type Event struct {
-	Hop    *Hop
-	Region string
-	Body   []byte
+	Hop  *Hop
+	Body []byte
 }
 
 // header is a name, in lower case, with the values of its lines.
@@ -162,10 +162,18 @@ func appendV2(o *object, r *Request, e *Event, headers []header, body string, en
 		o.string("sessionName", p.Session)
 	}
 	o.end()
-	o.string("region", e.Region)
+	o.string("region", regionOf(h.Service.ARN))
 	o.string("timeEpoch", strconv.FormatInt(h.Now.UnixMicro(), 10))
 	o.end()
 	o.end()
+}
+
+func regionOf(resource string) string {
+	a, err := arn.Parse(resource)
+	if err != nil {
+		return ""
+	}
+	return a.Region
 }
 
 // appendELB keeps path and parameters encoded, as load balancers do.

@@ -10,7 +10,6 @@ type Binding struct {
 
 // Router is a Table made ready for requests.
 type Router struct {
-	Table  *Table
 	fronts map[Binding]*Front
 	groups map[string]*Group
 }
@@ -41,7 +40,7 @@ type builder struct {
 // NewRouter makes t ready. The health of targets is kept in health, which routers made one after the other share.
 func NewRouter(t *Table, health *Health) *Router {
 	b := &builder{health, make(map[string]*Group), make(map[*Service]*service), make(map[*ServiceNetwork]map[string]*service)}
-	r := &Router{Table: t, fronts: make(map[Binding]*Front), groups: b.groups}
+	r := &Router{fronts: make(map[Binding]*Front), groups: b.groups}
 	for _, v := range t.VPCs {
 		for _, addr := range v.Bindings {
 			r.fronts[Binding{v.Namespace, addr}] = &Front{VPC: v, Port: addr.Port(), services: b.network(v.Network)}

@@ -9,8 +9,6 @@ import (
 // several parts share (a service network, a service, a target group) are shared by pointer; there is one *TargetGroup for
 // an ARN in a table.
 type Table struct {
-	// Region is told to functions in the events they receive.
-	Region        string
 	VPCs          []*VPC
 	LoadBalancers []*LoadBalancer
 }
@@ -182,7 +180,8 @@ const (
 	EventELB EventVersion = "ELB" // of an Application Load Balancer
 )
 
-// TargetGroup is a target group of VPC Lattice or of Elastic Load Balancing.
+// TargetGroup is a target group of VPC Lattice or of Elastic Load Balancing. Targets are spoken to in HTTP/1.1 only: requests
+// for a group of another protocol are answered 500.
 type TargetGroup struct {
 	ARN      string
 	VPC      string // vpc-…, empty for functions

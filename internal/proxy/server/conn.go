@@ -315,6 +315,11 @@ func (c *conn) act() {
 		return
 	}
 	c.rec.Group, c.hop.Group = g.TargetGroup, g.TargetGroup
+	if g.Protocol != proxy.HTTP && g.Protocol != "" {
+		c.note.Refusal = "target groups of protocol " + string(g.Protocol) + " are not served"
+		c.failTarget(proxy.InternalError, false)
+		return
+	}
 	t := g.Pick()
 	if t == nil {
 		c.fail(503, "")

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -404,4 +405,35 @@ func TestTimeouts(t *testing.T) {
 		}
 	}
 	f.dial(t, blueNS, latticeAddr).ended(t) // nothing is sent, and nothing answered
+}
+
+// FuzzNoSmuggling sends whatever the fuzzer makes up: a target never sees more requests than its client is answered 200.
+func FuzzNoSmuggling(f *testing.F) {
+	const host = "Host: " + svcHost + "\r\n"
+	f.Add(get("/") + get("/2"))
+	f.Add("POST / HTTP/1.1\r\n" + host + "Content-Length: 3\r\n\r\nabc" + get("/2"))
+	f.Add("POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n3;a\r\nabc\r\n0\r\nA: b\r\n\r\n" + get("/2"))
+	f.Add("POST / HTTP/1.1\r\n" + host + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + get("/2"))
+	f.Add("HEAD http://" + svcHost + "/x HTTP/1.1\r\n" + host + "Connection: host, content-length\r\n\r\n")
+	n := newNetwork()
+	var seen atomic.Int64
+	target := n.target(f, serverNS, "10.0.0.5:80", serving(func(r *http.Request, _ string) string {
+		seen.Add(1)
+		if r.Method == "HEAD" {
+			return "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+		}
+		return ok("x")
+	}))
+	fx := start(f, n, quietly)
+	fx.apply(f, oneService(target))
+	f.Fuzz(func(t *testing.T, raw string) {
+		seen.Store(0)
+		c := fx.dial(t, blueNS, latticeAddr)
+		_, _ = io.WriteString(c, raw)
+		_ = c.Conn.(*net.TCPConn).CloseWrite()
+		all, _ := io.ReadAll(c.br)
+		if answered := strings.Count(string(all), "HTTP/1.1 200 OK\r\n"); int64(answered) != seen.Load() {
+			t.Errorf("%q: %d answers, the target saw %d requests:\n%s", raw, answered, seen.Load(), all)
+		}
+	})
 }

@@ -25,7 +25,7 @@ func (c *conn) invoke(t *proxy.Target) {
 	if !ok {
 		return
 	}
-	event, err := proxy.AppendEvent(nil, &c.req, &proxy.Event{Hop: &c.hop, Region: c.st.router.Table.Region, Body: text})
+	event, err := proxy.AppendEvent(nil, &c.req, &proxy.Event{Hop: &c.hop, Body: text})
 	if err != nil || c.srv.Invoker == nil {
 		c.failTarget(proxy.InternalError, false)
 		return

@@ -73,6 +73,7 @@ func (n *fakeNetwork) target(t testing.TB, namespace, addr string, h func(net.Co
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx := t.Context()
 	var running sync.WaitGroup
 	running.Go(func() {
 		for {
@@ -81,7 +82,7 @@ func (n *fakeNetwork) target(t testing.TB, namespace, addr string, h func(net.Co
 				return
 			}
 			running.Go(func() {
-				stop := context.AfterFunc(t.Context(), func() { _ = nc.Close() })
+				stop := context.AfterFunc(ctx, func() { _ = nc.Close() })
 				defer stop()
 				h(nc)
 				_ = nc.Close()
@@ -138,7 +139,7 @@ func oneService(targets ...proxy.Target) *proxy.Table {
 		Auth: proxy.Auth{Type: proxy.AuthNone}, Listeners: []*proxy.Listener{{Port: 80, Protocol: proxy.HTTP,
 			Default: proxy.Action{Groups: []proxy.WeightedGroup{{Group: tg, Weight: 100}}}}}}
 	sn := &proxy.ServiceNetwork{ID: "sn-0123456789abcdefg", ARN: snARN, Auth: proxy.Auth{Type: proxy.AuthNone}, Services: []*proxy.Service{svc}}
-	return &proxy.Table{Region: "us-west-2", VPCs: []*proxy.VPC{{Namespace: blueNS, ID: "vpc-0123456789abcdef0", ARN: vpcARN,
+	return &proxy.Table{VPCs: []*proxy.VPC{{Namespace: blueNS, ID: "vpc-0123456789abcdef0", ARN: vpcARN,
 		Owner: "222222222222", Network: sn, Bindings: []netip.AddrPort{latticeAddr}}}}
 }
 
