@@ -41,11 +41,15 @@ func MAC(addr netip.Addr) string {
 // elsewhere.
 func Name(addr netip.Addr, region string) string {
 	b := addr.As4()
-	zone := region + ".compute.internal"
+	return fmt.Sprintf("ip-%d-%d-%d-%d.%s", b[0], b[1], b[2], b[3], Domain(region))
+}
+
+// Domain is the domain of private host names in the region.
+func Domain(region string) string {
 	if region == "us-east-1" {
-		zone = "ec2.internal"
+		return "ec2.internal"
 	}
-	return fmt.Sprintf("ip-%d-%d-%d-%d.%s", b[0], b[1], b[2], b[3], zone)
+	return region + ".compute.internal"
 }
 
 // Zones returns the names and ids of a region's availability zones, of which there are three.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"trellis/internal/fault"
+	"trellis/internal/tag"
 )
 
 // Statuses of a peering. Provisioning is never stored: it is what an active one is until every host has made it real.
@@ -93,4 +94,12 @@ func (p *Peering) Side(vpcID string) (near, far PeerSide, ok bool) {
 		return p.Accepter, p.Requester, true
 	}
 	return PeerSide{}, PeerSide{}, false
+}
+
+// TagsOf returns the tags that the owner of a side gave the peering; the requester's where both are one's own.
+func (p *Peering) TagsOf(o Owner) *tag.Set {
+	if p.Requester.Owner == o {
+		return &p.Requester.Tags
+	}
+	return &p.Accepter.Tags
 }

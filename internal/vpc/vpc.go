@@ -130,7 +130,6 @@ type Peering struct {
 	Created      time.Time `json:"created"`
 	Expires      time.Time `json:"expires,omitzero"`
 	Ended        time.Time `json:"ended,omitzero"`
-	Tags         tag.Set   `json:"tags,omitempty"`
 }
 
 // PeerSide is one end of a peering.
@@ -139,6 +138,8 @@ type PeerSide struct {
 	VPC string `json:"vpc"`
 	// RemoteDNS is AllowDnsResolutionFromRemoteVpc.
 	RemoteDNS bool `json:"remoteDns,omitempty"`
+	// Tags are those that the side's owner gave the peering and alone sees.
+	Tags tag.Set `json:"tags,omitempty"`
 }
 
 // SecurityGroup filters what enters and leaves the interfaces that carry it.

@@ -52,9 +52,9 @@ func (a *API) CreateVpcPeeringConnection(ctx context.Context, in *ec2.CreateVpcP
 		if err := a.checkPeerings(tx, v, *in.PeerVpcId, now); err != nil {
 			return err
 		}
-		p = &vpc.Peering{Owner: o, ID: arn.MintHex("pcx-"), Requester: vpc.PeerSide{Owner: o, VPC: v.ID},
+		p = &vpc.Peering{Owner: o, ID: arn.MintHex("pcx-"), Requester: vpc.PeerSide{Owner: o, VPC: v.ID, Tags: tags},
 			Accepter: vpc.PeerSide{Owner: far, VPC: *in.PeerVpcId}, Status: vpc.PeeringPending,
-			Message: "Pending Acceptance by " + far.Account, Created: now, Expires: now.Add(vpc.PeeringPatience), Tags: tags}
+			Message: "Pending Acceptance by " + far.Account, Created: now, Expires: now.Add(vpc.PeeringPatience)}
 		peer, err := vpcOf(tx, far, *in.PeerVpcId)
 		if err != nil && far == o {
 			return err
@@ -69,7 +69,7 @@ func (a *API) CreateVpcPeeringConnection(ctx context.Context, in *ec2.CreateVpcP
 	if err != nil {
 		return nil, err
 	}
-	out := a.showPeering(a.view.Snapshot(), p)
+	out := a.showPeering(a.view.Snapshot(), p, o)
 	out.Status = &ec2.VpcPeeringConnectionStateReason{Code: new("initiating-request"), Message: new("Initiating Request to " + far.Account)}
 	return &ec2.CreateVpcPeeringConnectionOutput{VpcPeeringConnection: &out}, nil
 }
@@ -114,7 +114,8 @@ func (a *API) ownsSide(p *vpc.Peering, o vpc.Owner) bool {
 	return (p.Requester.Owner == o || p.Accepter.Owner == o) && p.Visible(a.now())
 }
 
-func (a *API) showPeering(s *state.Snapshot, p *vpc.Peering) ec2.VpcPeeringConnection {
+// showPeering shows a peering to the owner of one of its sides.
+func (a *API) showPeering(s *state.Snapshot, p *vpc.Peering, o vpc.Owner) ec2.VpcPeeringConnection {
 	status, text := p.StatusAt(a.now()), p.Message
 	_, rev, _ := state.Peerings.Lookup(s, p.ID)
 	if p.Provisioning && status == vpc.PeeringActive {
@@ -125,7 +126,7 @@ func (a *API) showPeering(s *state.Snapshot, p *vpc.Peering) ec2.VpcPeeringConne
 	if status == vpc.PeeringExpired {
 		text = "Expired"
 	}
-	out := ec2.VpcPeeringConnection{VpcPeeringConnectionId: new(p.ID), Tags: showTags(p.Tags),
+	out := ec2.VpcPeeringConnection{VpcPeeringConnectionId: new(p.ID), Tags: showTags(*p.TagsOf(o)),
 		Status:           &ec2.VpcPeeringConnectionStateReason{Code: new(status), Message: new(text)},
 		RequesterVpcInfo: showSide(s, &p.Requester, true),
 		AccepterVpcInfo:  showSide(s, &p.Accepter, p.Status == vpc.PeeringActive || p.Requester.Owner == p.Accepter.Owner)}
@@ -200,7 +201,10 @@ func peeringFields(p *ec2.VpcPeeringConnection, filter string) ([]string, bool) 
 // DescribeVpcPeeringConnections lists the peerings that the caller has a side of, and for a while those that ended.
 func (a *API) DescribeVpcPeeringConnections(ctx context.Context, in *ec2.DescribeVpcPeeringConnectionsInput) (*ec2.DescribeVpcPeeringConnectionsOutput, error) {
 	l := &listing[vpc.Peering, ec2.VpcPeeringConnection]{table: state.Peerings, id: func(p *vpc.Peering) string { return p.ID },
-		owned: a.ownsSide, absent: noPeering, show: a.showPeering,
+		owned: a.ownsSide, absent: noPeering,
+		show: func(s *state.Snapshot, p *vpc.Peering) ec2.VpcPeeringConnection {
+			return a.showPeering(s, p, owner(ctx))
+		},
 		tags: func(p *ec2.VpcPeeringConnection) []ec2.Tag { return p.Tags }, fields: peeringFields,
 		index: func(filter string) string {
 			if filter == "accepter-vpc-info.vpc-id" || filter == "requester-vpc-info.vpc-id" {
@@ -268,7 +272,7 @@ func (a *API) AcceptVpcPeeringConnection(ctx context.Context, in *ec2.AcceptVpcP
 	if err != nil {
 		return nil, err
 	}
-	return &ec2.AcceptVpcPeeringConnectionOutput{VpcPeeringConnection: new(a.showPeering(a.view.Snapshot(), p))}, nil
+	return &ec2.AcceptVpcPeeringConnectionOutput{VpcPeeringConnection: new(a.showPeering(a.view.Snapshot(), p, o))}, nil
 }
 
 func denied(format string, args ...any) error {
