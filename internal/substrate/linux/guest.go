@@ -11,10 +11,15 @@ import (
 
 // guests are the namespaces behind one shared interface.
 type guests struct {
-	mu     sync.Mutex
-	byNum  map[int]*Guest
-	next   int
-	closed bool
+	// busy is held, shared, by whoever works in the interface's namespace, and alone
+	// by who ends it: a netlink handle used after it was closed would act on the
+	// namespace of the process.
+	busy   sync.RWMutex
+	closed bool // guarded by busy
+
+	mu    sync.Mutex
+	byNum map[int]*Guest
+	next  int
 }
 
 // Guest is the namespace of one instance behind a shared interface.
@@ -37,21 +42,19 @@ func (h *Host) AddGuest(iface string) (*Guest, error) {
 	if r.kind != substrate.KindShared {
 		return nil, fmt.Errorf("interface %s takes no guests", iface)
 	}
-	g, err := r.guests.reserve(h, r)
+	s := &r.guests
+	s.busy.RLock()
+	defer s.busy.RUnlock()
+	if s.closed {
+		return nil, fmt.Errorf("interface %s is not there", iface)
+	}
+	g, err := s.reserve(h, r)
 	if err != nil {
 		return nil, fmt.Errorf("interface %s: %w", iface, err)
 	}
 	if err := g.build(); err != nil {
-		r.guests.free(g)
+		s.free(g)
 		return nil, fmt.Errorf("guest of %s: %w", iface, err)
-	}
-	// The interface may have gone meanwhile, without this guest.
-	r.guests.mu.Lock()
-	closed := r.guests.closed
-	r.guests.mu.Unlock()
-	if closed {
-		g.Namespace.close()
-		return nil, fmt.Errorf("interface %s is not there", iface)
 	}
 	return g, nil
 }
@@ -63,9 +66,6 @@ func (g *Guest) Address() netip.Addr { return g.plan.Link.B.Addresses[0] }
 func (s *guests) reserve(h *Host, r *realm) (*Guest, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, errClosed
-	}
 	if s.byNum == nil {
 		s.byNum = map[int]*Guest{}
 	}
@@ -142,8 +142,6 @@ func (g *Guest) build() (err error) {
 			return fmt.Errorf("set route: %w", err)
 		}
 	}
-	g.realm.guests.mu.Lock()
-	defer g.realm.guests.mu.Unlock()
 	g.Namespace, g.index = inner, ia
 	return nil
 }
@@ -152,13 +150,12 @@ func (g *Guest) build() (err error) {
 // only when nothing remembers its connections.
 func (g *Guest) Remove() error {
 	s := &g.realm.guests
-	s.mu.Lock()
-	closed := s.closed
-	s.mu.Unlock()
-	g.Namespace.close()
-	if closed {
-		return nil
+	s.busy.RLock()
+	defer s.busy.RUnlock()
+	if s.closed {
+		return nil // it went with the interface
 	}
+	g.Namespace.close()
 	err := errors.Join(
 		delLink(g.realm.ns, g.index, &g.host.writes),
 		forget(g.realm.ns, addressFilter{g.Address(): true}, &g.host.writes),
@@ -169,15 +166,14 @@ func (g *Guest) Remove() error {
 	return err
 }
 
-// close ends all guests. Their links go with the namespace of the interface.
+// close ends all guests, and lets none in any more. Their links go with the
+// namespace of the interface.
 func (s *guests) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.busy.Lock()
+	defer s.busy.Unlock()
 	s.closed = true
 	for _, g := range s.byNum {
-		if g.Namespace != nil {
-			g.Namespace.close()
-		}
+		g.Namespace.close()
 	}
 	s.byNum = nil
 }

@@ -136,6 +136,31 @@ func TestPrivilegedGuestsDuringApply(t *testing.T) {
 	}
 }
 
+// Interfaces go while guests of theirs are made and removed; the host's own network
+// is not what gives way.
+func TestPrivilegedGuestsOfVanishingInterface(t *testing.T) {
+	h := newHost(t)
+	for range 5 {
+		apply(t, h, shared())
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for {
+					g, err := h.AddGuest("eni-1")
+					if err != nil {
+						return
+					}
+					if err := g.Remove(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		apply(t, h, substrate.Config{})
+		wg.Wait()
+	}
+}
+
 // With a public address on either side, two VPCs meet at the internet; without one
 // they do not.
 func TestPrivilegedInternet(t *testing.T) {

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
+
 	"trellis/internal/substrate"
 )
 
@@ -26,7 +28,42 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	noNamespaces = err
-	os.Exit(m.Run())
+	before := ownNetwork()
+	code = m.Run()
+	if after := ownNetwork(); after != before {
+		fmt.Printf("the network of the host has changed from\n%s\nto\n%s\n", before, after)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// ownNetwork describes the namespace the tests were started in, which is nobody's
+// to change.
+func ownNetwork() string {
+	var b strings.Builder
+	links, _ := netlink.LinkList()
+	for _, l := range links {
+		fmt.Fprintln(&b, l.Attrs().Name, l.Attrs().HardwareAddr, l.Attrs().Flags, l.Attrs().MTU)
+	}
+	addresses, _ := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	for _, a := range addresses {
+		fmt.Fprintln(&b, a.IPNet)
+	}
+	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+		routes, _ := netlink.RouteListFiltered(family, &netlink.Route{}, netlink.RT_FILTER_TABLE)
+		for _, r := range routes {
+			fmt.Fprintln(&b, r.Table, r.Type, r.Dst, r.Gw, r.LinkIndex)
+		}
+		rules, _ := netlink.RuleList(family)
+		for _, r := range rules {
+			fmt.Fprintln(&b, r)
+		}
+	}
+	for _, s := range settings(substrate.KindVPC) {
+		v, _ := os.ReadFile("/proc/sys/net/" + s.path)
+		fmt.Fprintln(&b, s.path, strings.TrimSpace(string(v)))
+	}
+	return b.String()
 }
 
 // noNamespaces is why privileged tests cannot run here.

@@ -25,7 +25,6 @@ const (
 // one transaction, or in few where the socket has too little room.
 type tableEdit struct {
 	ns     *Namespace
-	writes *atomic.Int64
 	table  *nftables.Table
 	queue  []func(*nftables.Conn) error
 	setIDs uint32
