@@ -105,11 +105,3 @@ func TestPrivilegedKilledServer(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
-
-// TestPrivilegedAsOrdinaryUser runs the privileged tests again as a user that is not root and has one id only.
-func TestPrivilegedAsOrdinaryUser(t *testing.T) {
-	if os.Getenv(envInside) != "" || os.Geteuid() != 0 {
-		t.Skip("the tests run as an ordinary user already")
-	}
-	runAsOrdinaryUser(t)
-}

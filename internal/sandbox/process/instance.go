@@ -101,9 +101,11 @@ func (m *Manager) start(ctx context.Context, p *pool) (_ *instance, err error) {
 	}
 	undo = append(undo, func() { in.closeServers() })
 
-	if err := m.spawn(in, sandbox.Environment(&p.fn, p.choice, in.stream, creds)); err != nil {
+	output, err := m.spawn(in, sandbox.Environment(&p.fn, p.choice, in.stream, creds))
+	if err != nil {
 		return nil, err
 	}
+	in.log = newLogger(m.ctx, m.opts.Logs, &p.fn, in.stream, output)
 	if p.choice.Note != "" {
 		in.log.say("[trellis] " + p.choice.Note)
 	}
@@ -119,12 +121,12 @@ func (in *instance) closeServers() {
 	}
 }
 
-// spawn starts the process.
-func (m *Manager) spawn(in *instance, env []string) error {
+// spawn starts the process and returns what it prints.
+func (m *Manager) spawn(in *instance, env []string) (*os.File, error) {
 	p := in.pool
 	tree, err := m.roots.clone(p.root)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer tree.Close()
 	var ends [3][2]*os.File
@@ -132,7 +134,7 @@ func (m *Manager) spawn(in *instance, env []string) error {
 		// The first is the output, which the logger reads without blocking.
 		if ends[i][0], ends[i][1], err = pipe(i == 0); err != nil {
 			closeAll(ends[:i]...)
-			return err
+			return nil, err
 		}
 	}
 	output, gate, faults := ends[0], ends[1], ends[2]
@@ -154,14 +156,13 @@ func (m *Manager) spawn(in *instance, env []string) error {
 	})
 	if err != nil {
 		closeAll(ends[:]...)
-		return err
+		return nil, err
 	}
 	output[1].Close()
 	gate[0].Close()
 	faults[1].Close()
 	in.gate, in.faults = gate[1], faults[0]
-	in.log = newLogger(m.ctx, m.opts.Logs, &p.fn, in.stream, output[0])
-	return nil
+	return output[0], nil
 }
 
 func closeAll(pairs ...[2]*os.File) {

@@ -147,10 +147,55 @@ func New(opts Options) (*Manager, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Manager{
-		opts: opts, roots: roots, ids: ids, filter: filter, lastCapability: last, null: null, quiet: log.New(io.Discard, "", 0), ctx: ctx, cancel: cancel, stopping: make(chan struct{}),
+	m := &Manager{
+		opts: opts, roots: roots, ids: ids, filter: filter, lastCapability: last, null: null, quiet: log.New(io.Discard, "", 0),
+		ctx: ctx, cancel: cancel, stopping: make(chan struct{}),
 		pools: make(map[string]*pool), all: make(map[*instance]struct{}), busy: make(map[string]int),
-	}, nil
+	}
+	if err := m.check(); err != nil {
+		return nil, errors.Join(fmt.Errorf("functions cannot run on this host: %w", err), m.Close())
+	}
+	return m, nil
+}
+
+// check confines a process as an instance is, up to its exec, which must be what fails: there is no program.
+func (m *Manager) check() error {
+	empty, err := os.MkdirTemp("", "trellis-check-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(empty)
+	if err := os.Chmod(empty, 0o755); err != nil {
+		return err
+	}
+	path, err := m.roots.build(root{code: empty})
+	if err != nil {
+		return err
+	}
+	defer m.roots.drop(path)
+	const missing = "/var/task/bootstrap"
+	in := &instance{pool: &pool{root: path, args: []string{missing}, fn: sandbox.Function{MemoryMB: sandbox.MinMemoryMB, EphemeralMB: sandbox.MinEphemeralMB}}}
+	if in.ns, err = (Isolated{}).Attach(m.ctx, ""); err != nil {
+		return err
+	}
+	defer in.ns.Close()
+	output, err := m.spawn(in, nil)
+	if err != nil {
+		return err
+	}
+	defer closeAll([2]*os.File{output, in.gate})
+	defer in.faults.Close()
+	if _, err := in.process.Wait(); err != nil {
+		return err
+	}
+	text, err := io.ReadAll(in.faults)
+	if err != nil {
+		return err
+	}
+	if got, want := in.program.explain(text), "starting "+missing+": "+unix.ENOENT.Error(); got != want {
+		return errors.New(got)
+	}
+	return nil
 }
 
 // Users says which ids of the server's user namespace instances have.
@@ -186,6 +231,30 @@ func (m *Manager) credentials(ctx context.Context, p *pool) (sandbox.Credentials
 		return c, expires, fmt.Errorf("assuming the role %s: %w", p.fn.Role, err)
 	}
 	return c, expires, nil
+}
+
+// Stats counts what runs.
+type Stats struct {
+	// Instances are all processes, Busy those at work, Frozen those that are stopped until the next invocation.
+	Instances, Busy, Frozen int
+	// Events are accepted and not done.
+	Events int
+}
+
+// Stats returns the counts of this moment.
+func (m *Manager) Stats() Stats {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := Stats{Instances: len(m.all), Events: m.events}
+	for _, n := range m.busy {
+		s.Busy += n
+	}
+	for in := range m.all {
+		if in.frozen {
+			s.Frozen++
+		}
+	}
+	return s
 }
 
 // Invoke runs a function, or accepts an event for it. An error is the platform's: a function's own failure is in the result.

@@ -201,11 +201,9 @@ func TestPrivilegedConcurrency(t *testing.T) {
 	if got := h.get(fourth, ev{Do: "calls"}); got != "1" {
 		t.Error(got)
 	}
-	h.m.mu.Lock()
-	if n := len(h.m.all); n > 4 {
-		t.Errorf("%d instances, 4 are allowed", n)
+	if s := h.m.Stats(); s.Instances > 4 || s.Instances < 2 || s.Busy != 0 {
+		t.Errorf("%+v, and 4 instances are allowed", s)
 	}
-	h.m.mu.Unlock()
 }
 
 func TestPrivilegedChange(t *testing.T) {
