@@ -111,7 +111,12 @@ func rawParams(query string) []param {
 func (o *object) lists(k string, list []header) {
 	o.begin(k)
 	for _, h := range list {
-		o.strings(h.name, h.values)
+		o.name(h.name)
+		for i, v := range h.values {
+			o.dst = append(o.dst, "[,"[min(i, 1)])
+			o.dst = appendString(o.dst, v)
+		}
+		o.dst = append(o.dst, ']')
 	}
 	o.end()
 }
@@ -119,7 +124,8 @@ func (o *object) lists(k string, list []header) {
 func (o *object) last(k string, list []header) {
 	o.begin(k)
 	for _, h := range list {
-		o.string(h.name, h.values[len(h.values)-1])
+		o.name(h.name)
+		o.dst = appendString(o.dst, h.values[len(h.values)-1])
 	}
 	o.end()
 }
@@ -130,7 +136,8 @@ func appendV1(o *object, r *Request, headers []header, body string, encoded bool
 	o.string("method", r.Method)
 	o.begin("headers")
 	for _, h := range headers {
-		o.string(h.name, strings.Join(h.values, ", "))
+		o.name(h.name)
+		o.dst = appendString(o.dst, strings.Join(h.values, ", "))
 	}
 	o.end()
 	o.last("query_string_parameters", grouped(r.parameters()))

@@ -56,17 +56,27 @@ func plain(s string) bool {
 	return true
 }
 
-// object appends the members of a JSON object.
+// object appends the members of a JSON object. Keys are plain words, but for those given to name.
 type object struct {
 	dst  []byte
 	open bool
 }
 
-func (o *object) key(k string) {
+func (o *object) comma() {
 	if o.open {
 		o.dst = append(o.dst, ',')
 	}
 	o.open = true
+}
+
+func (o *object) key(k string) {
+	o.comma()
+	o.dst = append(append(append(o.dst, '"'), k...), '"', ':')
+}
+
+// name begins a member whose key may be anything.
+func (o *object) name(k string) {
+	o.comma()
 	o.dst = append(appendString(o.dst, k), ':')
 }
 
@@ -96,16 +106,4 @@ func (o *object) int(k string, v int64) {
 func (o *object) bool(k string, v bool) {
 	o.key(k)
 	o.dst = strconv.AppendBool(o.dst, v)
-}
-
-func (o *object) strings(k string, v []string) {
-	o.key(k)
-	o.dst = append(o.dst, '[')
-	for i, s := range v {
-		if i > 0 {
-			o.dst = append(o.dst, ',')
-		}
-		o.dst = appendString(o.dst, s)
-	}
-	o.dst = append(o.dst, ']')
 }

@@ -14,7 +14,7 @@ import (
 	"trellis/internal/proxy"
 )
 
-// TestVPCsAreTold apart has two VPCs call the same address, each seeing only its own network's services.
+// TestVPCsAreToldApart has two VPCs call the same address, each seeing only its own network's services.
 func TestVPCsAreToldApart(t *testing.T) {
 	n := newNetwork()
 	f := start(t, n, nil)
@@ -130,8 +130,10 @@ func TestBindFailure(t *testing.T) {
 	table := oneService()
 	other := netip.MustParseAddrPort("169.254.171.34:80")
 	table.VPCs[0].Bindings = append(table.VPCs[0].Bindings, other)
-	var bind *BindError
-	if err := f.Apply(t.Context(), table); !errors.As(err, &bind) || bind.Binding != b {
+	var one *BindError
+	var all BindErrors
+	err := f.Apply(t.Context(), table)
+	if !errors.As(err, &one) || one.Binding != b || !errors.As(err, &all) || len(all) != 1 || !errors.Is(err, n.fail[b]) {
 		t.Fatalf("got %v", err)
 	}
 	if res, _ := f.dial(t, blueNS, other).do(t, "GET", get("/")); res.StatusCode != 503 {

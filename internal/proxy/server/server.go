@@ -141,10 +141,24 @@ func (e *BindError) Error() string {
 
 func (e *BindError) Unwrap() error { return e.Err }
 
+// BindErrors are all the sockets that one Apply could not open.
+type BindErrors []*BindError
+
+func (e BindErrors) Error() string { return errors.Join(e.Unwrap()...).Error() }
+
+// Unwrap returns the errors one by one.
+func (e BindErrors) Unwrap() []error {
+	out := make([]error, len(e))
+	for i := range e {
+		out[i] = e[i]
+	}
+	return out
+}
+
 // Apply makes the server serve t: it opens the sockets that are new, switches every later request to t, and closes the
 // sockets, pools and health checks that t has no use for. Requests under way finish by their old table. When Apply
-// returns, nothing listens that t does not want. Sockets that could not be opened are told of in the error, as
-// *BindError; everything else is in effect, and the next Apply tries them again.
+// returns, nothing listens that t does not want. Sockets that could not be opened are told of in the
+// error, a BindErrors; everything else is in effect, and the next Apply tries them again.
 func (s *Server) Apply(ctx context.Context, t *proxy.Table) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,7 +167,7 @@ func (s *Server) Apply(ctx context.Context, t *proxy.Table) error {
 	}
 	next := &state{router: proxy.NewRouter(t, s.health), pools: make(map[*proxy.Target]*pool)}
 	pools := s.poolsFor(next)
-	var failed []error
+	var failed BindErrors
 	wanted := make(map[proxy.Binding]bool)
 	var opened []*socket
 	for _, b := range next.router.Bindings() {
@@ -187,7 +201,10 @@ func (s *Server) Apply(ctx context.Context, t *proxy.Table) error {
 	}
 	s.pools = pools
 	s.applyChecks(next.router.Checks())
-	return errors.Join(failed...)
+	if len(failed) > 0 {
+		return failed
+	}
+	return nil
 }
 
 // poolsFor gives every target of the state its pool, the present one where there is one.
