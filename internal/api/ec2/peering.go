@@ -276,7 +276,7 @@ func (a *API) AcceptVpcPeeringConnection(ctx context.Context, in *ec2.AcceptVpcP
 }
 
 func denied(format string, args ...any) error {
-	return fault.New(fault.Denied, "OperationNotPermitted", format, args...)
+	return fault.New(fault.Conflict, "OperationNotPermitted", format, args...)
 }
 
 // RejectVpcPeeringConnection lets the owner of the other VPC refuse a requested peering.
