@@ -200,9 +200,6 @@ func given(in engine.Properties, key, name string) string {
 	return uniqueName(name)
 }
 
-// afterSlash is the last part of an ARN's or a path's name.
-func afterSlash(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }
-
 // afterFirst is what follows the first mark.
 func afterFirst(s, mark string) string {
 	_, after, _ := strings.Cut(s, mark)

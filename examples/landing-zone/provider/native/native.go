@@ -197,7 +197,7 @@ func (p *Provider) follow(ctx context.Context, ask func() (*types.ProgressEvent,
 	}
 	for wait := 20 * time.Millisecond; ; wait = min(wait*3/2, 2*time.Second) {
 		if event == nil {
-			return types.ProgressEvent{}, errors.New("Cloud Control answered no progress event")
+			return types.ProgressEvent{}, errors.New("no progress event was answered")
 		}
 		switch event.OperationStatus {
 		case types.OperationStatusSuccess:
