@@ -9,6 +9,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -112,8 +113,10 @@ type Manager struct {
 	// starting counts instances that are not in all yet.
 	starting int
 	// busy counts invocations by unqualified ARN.
-	busy   map[string]int
-	events int
+	busy map[string]int
+	// attached counts instances, starting ones included, by function interface.
+	attached map[string]int
+	events   int
 }
 
 // New returns a Manager that runs nothing yet. It fails where the host does not let it make namespaces.
@@ -150,7 +153,7 @@ func New(opts Options) (*Manager, error) {
 	m := &Manager{
 		opts: opts, roots: roots, ids: ids, filter: filter, lastCapability: last, null: null, quiet: log.New(io.Discard, "", 0),
 		ctx: ctx, cancel: cancel, stopping: make(chan struct{}),
-		pools: make(map[string]*pool), all: make(map[*instance]struct{}), busy: make(map[string]int),
+		pools: make(map[string]*pool), all: make(map[*instance]struct{}), busy: make(map[string]int), attached: make(map[string]int),
 	}
 	if err := m.check(); err != nil {
 		return nil, errors.Join(fmt.Errorf("functions cannot run on this host: %w", err), m.Close())
@@ -257,6 +260,15 @@ func (m *Manager) Stats() Stats {
 	return s
 }
 
+// Attached returns how many instances hold a namespace of each function interface. One that is not named is free to go.
+func (m *Manager) Attached() map[string]int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := maps.Clone(m.attached)
+	delete(out, "")
+	return out
+}
+
 // Invoke runs a function, or accepts an event for it. An error is the platform's: a function's own failure is in the result.
 // An invocation that began goes on when ctx ends.
 func (m *Manager) Invoke(ctx context.Context, inv sandbox.Invocation) (sandbox.Result, error) {
@@ -356,6 +368,7 @@ func (m *Manager) acquire(inv sandbox.Invocation) (in *instance, cold bool, err 
 			continue
 		}
 		m.busy[p.fn.ARN]++
+		m.attached[p.fn.Interface]++
 		m.starting++
 		p.starting++
 		m.mu.Unlock()
@@ -367,7 +380,8 @@ func (m *Manager) acquire(inv sandbox.Invocation) (in *instance, cold bool, err 
 		p.starting--
 		p.dropIfUnused(m)
 		if err != nil {
-			m.unbusy(p.fn.ARN)
+			decrease(m.busy, p.fn.ARN)
+			decrease(m.attached, p.fn.Interface)
 		} else if !in.forgotten {
 			m.all[in] = struct{}{}
 			if m.closed {
@@ -430,7 +444,7 @@ func (m *Manager) longestIdle() *instance {
 func (m *Manager) release(in *instance) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.unbusy(in.pool.fn.ARN)
+	decrease(m.busy, in.pool.fn.ARN)
 	if in.dead() || m.closed || in.pool.retired || m.expiring(in) {
 		in.kill()
 		return
@@ -464,18 +478,19 @@ func (m *Manager) rest(in *instance) {
 	}
 }
 
-// forget drops an instance whose process has ended.
+// forget drops an instance whose process has ended and whose namespace is closed.
 func (m *Manager) forget(in *instance) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	in.forgotten = true
+	decrease(m.attached, in.pool.fn.Interface)
 	delete(m.all, in)
 	in.pool.removeIdle(in)
 }
 
-func (m *Manager) unbusy(arn string) {
-	if m.busy[arn]--; m.busy[arn] == 0 {
-		delete(m.busy, arn)
+func decrease(counts map[string]int, key string) {
+	if counts[key]--; counts[key] == 0 {
+		delete(counts, key)
 	}
 }
 

@@ -447,3 +447,63 @@ func TestPrivilegedSlowLog(t *testing.T) {
 	}
 	eventually(t, "all lines", func() bool { return strings.Count(h.log.all(), "\nline ") == lines })
 }
+
+// recorder is a Network that tells which interfaces are held.
+type recorder struct {
+	mu   sync.Mutex
+	held map[string]int
+}
+
+type recorded struct {
+	Namespace
+	close func()
+}
+
+func (r recorded) Close() error {
+	defer r.close()
+	return r.Namespace.Close()
+}
+
+func (r *recorder) Attach(ctx context.Context, id string) (Namespace, error) {
+	if id == "eni-bad" {
+		return nil, errors.New("no such interface")
+	}
+	ns, err := Isolated{}.Attach(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	count := func(n int) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.held[id] += n
+	}
+	count(1)
+	return recorded{ns, func() { count(-1) }}, nil
+}
+
+func TestPrivilegedInterfaces(t *testing.T) {
+	privileged(t)
+	r := &recorder{held: make(map[string]int)}
+	h := newHost(t, func(o *Options) { o.Network = r })
+	at := func(name, id string) *sandbox.Function {
+		return h.function(name, func(f *sandbox.Function) { f.Interface = id })
+	}
+	f, bad, none := at("f", "eni-1"), at("bad", "eni-bad"), at("none", "")
+	h.ready()
+	h.get(f, ev{Do: "echo"})
+	h.get(none, ev{Do: "echo"})
+	if _, err := h.m.Invoke(t.Context(), sandbox.Invocation{ARN: bad.ARN}); !fault.Is(err, fault.Gateway) {
+		t.Errorf("a function whose interface is missing: %v", err)
+	}
+	if got := h.m.Attached(); len(got) != 1 || got["eni-1"] != 1 {
+		t.Errorf("attached %v", got)
+	}
+	h.fns = nil
+	h.ready()
+	eventually(t, "no interface held", func() bool { return len(h.m.Attached()) == 0 })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.held) != 1 || r.held["eni-1"] != 0 {
+		t.Errorf("namespaces held after their interfaces were said to be free: %v", r.held)
+	}
+}
