@@ -1,6 +1,8 @@
 package lattice
 
 import (
+	"crypto/sha256"
+	"encoding/base32"
 	"hash/fnv"
 	"net/netip"
 )
@@ -33,4 +35,10 @@ func Source() (v4, v6 netip.Addr) {
 	a4[3] = 1
 	copy(a6[12:], a4[:])
 	return netip.AddrFrom4(a4), netip.AddrFrom16(a6)
+}
+
+// HostedZone returns the id of the DNS zone that the generated names of a region are in.
+func HostedZone(region string) string {
+	sum := sha256.Sum256([]byte("vpc-lattice " + region))
+	return "Z" + base32.StdEncoding.EncodeToString(sum[:])[:20]
 }

@@ -73,6 +73,11 @@ type Listener struct {
 // ARN returns the listener's name.
 func (l *Listener) ARN() string { return l.arn("service/" + l.Service + "/listener/" + l.ID) }
 
+// DefaultRuleARN returns the name of the listener's default rule.
+func (l *Listener) DefaultRuleARN() string {
+	return l.arn("service/" + l.Service + "/listener/" + l.ID + "/rule/" + l.DefaultRule)
+}
+
 // Rule sends matching requests of a listener somewhere.
 type Rule struct {
 	Meta
@@ -140,7 +145,7 @@ type TargetGroup struct {
 	Port            int32        `json:"port,omitempty"`
 	VPC             string       `json:"vpc,omitempty"`
 	IPAddressType   string       `json:"ipAddressType,omitempty"`
-	EventVersion    string       `json:"eventVersion,omitempty"` // V1 or V2, for LAMBDA
+	EventVersion    string       `json:"eventVersion,omitempty"` // V1 or V2, for LAMBDA; empty means V1
 	HealthCheck     *HealthCheck `json:"healthCheck,omitempty"`  // nil where the type has none
 }
 
@@ -197,6 +202,12 @@ type NetworkVPC struct {
 	VPC            string   `json:"vpc"`
 	SecurityGroups []string `json:"securityGroups,omitempty"`
 	CreatedBy      string   `json:"createdBy"`
+	// Updating is set when the security groups were changed and no later change saw that realised.
+	Updating bool `json:"updating,omitempty"`
+	// PrivateDNS, DNSPreference and DNSDomains concern the custom names of resource configurations.
+	PrivateDNS    bool     `json:"privateDns,omitempty"`
+	DNSPreference string   `json:"dnsPreference,omitempty"`
+	DNSDomains    []string `json:"dnsDomains,omitempty"`
 }
 
 // ARN returns the association's name as the account sees it.
@@ -213,11 +224,13 @@ type AuthPolicy struct {
 	Updated  time.Time `json:"updated"`
 }
 
-// ResourcePolicy is what RAM's shares amount to for one network or service, or what PutResourcePolicy stored.
+// ResourcePolicy shares a network or service with accounts without a resource share of RAM.
 type ResourcePolicy struct {
 	vpc.Owner
 	ResourceARN string `json:"resourceArn"`
 	Document    string `json:"document"`
+	// Principals are the accounts that the document names.
+	Principals []string `json:"principals"`
 }
 
 // LogSubscription sends a resource's access logs to a destination.
@@ -226,6 +239,8 @@ type LogSubscription struct {
 	Resource    string `json:"resource"` // id
 	ResourceARN string `json:"resourceArn"`
 	Destination string `json:"destination"` // ARN
+	// LogType is SERVICE or RESOURCE for a service network, else empty.
+	LogType string `json:"logType,omitempty"`
 }
 
 // ARN returns the subscription's name.
