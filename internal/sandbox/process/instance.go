@@ -47,7 +47,7 @@ type instance struct {
 	gone  chan struct{}
 	exit  string
 	fault string
-	// cleared is closed when nothing of it is left.
+	// cleared is closed when nothing of it is left but lines that the log has not taken.
 	cleared chan struct{}
 
 	// What follows belongs to the Manager and is guarded by its lock.
@@ -207,8 +207,8 @@ func (m *Manager) attend(in *instance) {
 	in.gate.Close()
 	in.faults.Close()
 	m.forget(in)
-	in.log.stop()
 	close(in.cleared)
+	in.log.stop()
 }
 
 func describe(s syscall.WaitStatus) string {
