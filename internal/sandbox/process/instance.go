@@ -6,14 +6,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
 
-	"golang.org/x/net/netutil"
 	"golang.org/x/sys/unix"
 
 	"trellis/internal/arn"
@@ -97,7 +95,7 @@ func (m *Manager) start(ctx context.Context, p *pool) (_ *instance, err error) {
 		undo = append(undo, func() { l.Close() })
 		server := &http.Server{Handler: s.handler, ErrorLog: m.quiet}
 		in.servers = append(in.servers, server)
-		go server.Serve(limited(l))
+		go server.Serve(newLimited(l, maxConns))
 	}
 	undo = append(undo, func() { in.closeServers() })
 
@@ -112,8 +110,6 @@ func (m *Manager) start(ctx context.Context, p *pool) (_ *instance, err error) {
 	m.wg.Go(func() { m.attend(in) })
 	return in, nil
 }
-
-func limited(l net.Listener) net.Listener { return netutil.LimitListener(l, maxConns) }
 
 func (in *instance) closeServers() {
 	for _, s := range in.servers {

@@ -4,10 +4,13 @@ package process
 
 import (
 	"encoding/binary"
+	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
@@ -119,7 +122,7 @@ func TestChooseIDs(t *testing.T) {
 }
 
 func TestSafe(t *testing.T) {
-	private := []string{"/home/user", "/home", "/var", "/srv/data/sandbox"}
+	private := []string{"/export/user", "/home", "/var", "/srv/data/sandbox"}
 	for _, tc := range []struct {
 		name string
 		in   sandbox.Interpreter
@@ -127,10 +130,10 @@ func TestSafe(t *testing.T) {
 		ok   bool
 	}{
 		{"of the system", sandbox.Interpreter{Path: "/usr/bin/python3.12", Prefixes: []string{"/usr", "/usr"}}, nil, true},
-		{"in a home", sandbox.Interpreter{Path: "/home/user/.pyenv/versions/3.12.1/bin/python3.12", Prefixes: []string{"/home/user/.pyenv/versions/3.12.1"}},
-			[]string{"/home/user/.pyenv/versions/3.12.1"}, true},
+		{"in a home", sandbox.Interpreter{Path: "/export/user/.pyenv/versions/3.12.1/bin/python3.12", Prefixes: []string{"/export/user/.pyenv/versions/3.12.1"}},
+			[]string{"/export/user/.pyenv/versions/3.12.1"}, true},
 		{"one file", sandbox.Interpreter{Path: "/opt/node/bin/node"}, []string{"/opt/node/bin/node"}, true},
-		{"the home itself", sandbox.Interpreter{Path: "/home/user/bin/python3", Prefixes: []string{"/home/user"}}, nil, false},
+		{"the home itself", sandbox.Interpreter{Path: "/export/user/bin/python3", Prefixes: []string{"/export/user"}}, nil, false},
 		{"the root", sandbox.Interpreter{Path: "/bin/python3", Prefixes: []string{"/"}}, nil, false},
 		{"above the data", sandbox.Interpreter{Path: "/srv/bin/python3", Prefixes: []string{"/srv"}}, nil, false},
 		{"beside the data", sandbox.Interpreter{Path: "/srv/py/bin/python3", Prefixes: []string{"/srv/py"}}, []string{"/srv/py"}, true},
@@ -155,5 +158,45 @@ func TestResolvConf(t *testing.T) {
 		if got := string(resolvConf(&tc.f)); !strings.HasPrefix(got, tc.want) {
 			t.Errorf("%q, want %q", got, tc.want)
 		}
+	}
+}
+
+func TestLimited(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLimited(inner, 1)
+	for range 2 {
+		c, err := net.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	first, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan error)
+	accept := func() {
+		_, err := l.Accept()
+		got <- err
+	}
+	go accept()
+	select {
+	case err := <-got:
+		t.Fatalf("a second connection of one came in: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	first.Close()
+	first.Close()
+	if err := <-got; err != nil {
+		t.Errorf("after the first was closed: %v", err)
+	}
+	go accept()
+	l.Close()
+	if err := <-got; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a closed listener: %v", err)
 	}
 }
