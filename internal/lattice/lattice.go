@@ -194,6 +194,16 @@ func (a *NetworkService) ARN(account string) string {
 	return arn.New("vpc-lattice", a.Region, account, "servicenetworkserviceassociation/"+a.ID).String()
 }
 
+// ServiceARN returns the name of the service.
+func (a *NetworkService) ServiceARN() string {
+	return arn.New("vpc-lattice", a.Region, a.ServiceOwner, "service/"+a.Service).String()
+}
+
+// NetworkARN returns the name of the service network.
+func (a *NetworkService) NetworkARN() string {
+	return arn.New("vpc-lattice", a.Region, a.NetworkOwner, "servicenetwork/"+a.Network).String()
+}
+
 // NetworkVPC is the association of a VPC with a service network.
 type NetworkVPC struct {
 	Meta                    // the creator's, who owns the VPC
@@ -213,6 +223,16 @@ type NetworkVPC struct {
 // ARN returns the association's name as the account sees it.
 func (a *NetworkVPC) ARN(account string) string {
 	return arn.New("vpc-lattice", a.Region, account, "servicenetworkvpcassociation/"+a.ID).String()
+}
+
+// NetworkARN returns the name of the service network.
+func (a *NetworkVPC) NetworkARN() string {
+	return arn.New("vpc-lattice", a.Region, a.NetworkOwner, "servicenetwork/"+a.Network).String()
+}
+
+// VPCARN returns the name of the VPC.
+func (a *NetworkVPC) VPCARN() string {
+	return arn.New("ec2", a.Region, a.Account, "vpc/"+a.VPC).String()
 }
 
 // AuthPolicy is the policy of a service or a service network.

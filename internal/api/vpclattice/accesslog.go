@@ -2,9 +2,11 @@ package vpclattice
 
 import (
 	"context"
+	"strings"
 
 	"trellis/internal/arn"
 	"trellis/internal/aws/model/vpclattice"
+	"trellis/internal/fault"
 	"trellis/internal/lattice"
 	"trellis/internal/state"
 )
@@ -41,7 +43,7 @@ func (q *query) newSubscription(tx *state.Tx, in *vpclattice.CreateAccessLogSubs
 	if err != nil {
 		return nil, err
 	}
-	service, err := q.destination(str(in.DestinationArn))
+	service, err := q.destination(tx, str(in.DestinationArn))
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +110,7 @@ func (a *API) UpdateAccessLogSubscription(ctx context.Context, in *vpclattice.Up
 		if err != nil {
 			return err
 		}
-		service, err := q.destination(str(in.DestinationArn))
+		service, err := q.destination(tx, str(in.DestinationArn))
 		if err != nil {
 			return err
 		}
@@ -136,18 +138,28 @@ func (a *API) DeleteAccessLogSubscription(ctx context.Context, in *vpclattice.De
 }
 
 // destination checks where access logs are to go and names the type of the place.
-func (q *query) destination(name string) (string, error) {
+func (q *query) destination(tx *state.Tx, name string) (string, error) {
 	a, err := arn.Parse(name)
 	if err != nil {
 		return "", lattice.Invalid("destinationArn", "%s", err)
 	}
 	switch a.Service {
 	case "logs":
-		if a.Type() == "log-group" && a.Account == q.Account && a.Region == q.Region {
+		if a.Type() != "log-group" || a.Account != q.Account || a.Region != q.Region {
+			break
+		}
+		if _, ok := state.LogGroups.Get(tx, state.LogGroupKey(q.Owner, strings.TrimSuffix(a.ID(), ":*"))); ok {
 			return a.Service, nil
 		}
-	case "s3", "firehose":
-		return "", lattice.Invalid("destinationArn", "The destination '%s' does not exist: this server has no S3 buckets and no delivery streams.", clip(name))
+		return "", noDestination(name, "log group")
+	case "s3":
+		return "", noDestination(name, "bucket")
+	case "firehose":
+		return "", noDestination(name, "delivery stream")
 	}
 	return "", lattice.Invalid("destinationArn", "The destination '%s' is not a log group of this account and region.", clip(name))
+}
+
+func noDestination(name, what string) error {
+	return fault.New(fault.NotFound, "", "The %s '%s' does not exist.", what, clip(name)).About("ACCESS_LOG_DESTINATION", clip(name))
 }

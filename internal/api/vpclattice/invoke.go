@@ -2,7 +2,6 @@ package vpclattice
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/google/uuid"
 
@@ -18,7 +17,10 @@ const latticePrincipal = "vpc-lattice.amazonaws.com"
 func (q *query) permitInvoke(tx *state.Tx, g *lattice.TargetGroup, target string) string {
 	id, qualifier := functionARN(target)
 	f, ok := state.Functions.Get(tx, id)
-	if !ok || f.Owner != q.Owner || !hasQualifier(f, qualifier) {
+	if ok {
+		_, ok = f.Resolve(qualifier)
+	}
+	if !ok || f.Owner != q.Owner {
 		return "The function does not exist in this account and region"
 	}
 	if slices.ContainsFunc(f.Permissions, func(p function.Permission) bool { return isPermit(p, g, qualifier) }) {
@@ -29,16 +31,6 @@ func (q *query) permitInvoke(tx *state.Tx, g *lattice.TargetGroup, target string
 	f.PolicyRev = uuid.NewString()
 	state.Functions.Put(tx, f)
 	return ""
-}
-
-func hasQualifier(f *function.Function, qualifier string) bool {
-	if qualifier == "" || qualifier == "$LATEST" {
-		return true
-	}
-	if _, err := strconv.Atoi(qualifier); err == nil {
-		return slices.ContainsFunc(f.Versions, func(c function.Config) bool { return c.Version == qualifier })
-	}
-	return slices.ContainsFunc(f.Aliases, func(a function.Alias) bool { return a.Name == qualifier })
 }
 
 func statementID(g *lattice.TargetGroup) string { return "vpc-lattice-" + g.ID }

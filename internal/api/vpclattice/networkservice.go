@@ -5,7 +5,6 @@ import (
 	"iter"
 	"strings"
 
-	"trellis/internal/arn"
 	"trellis/internal/aws/model/vpclattice"
 	"trellis/internal/lattice"
 	"trellis/internal/state"
@@ -79,8 +78,7 @@ func (q *query) showNetworkService(r state.Reader, a *lattice.NetworkService) *v
 	status := a.Status(real)
 	out := &vpclattice.GetServiceNetworkServiceAssociationOutput{Id: new(a.ID), Status: new(status), Arn: new(a.ARN(q.Account)), CreatedBy: new(a.CreatedBy),
 		CreatedAt: new(a.Created), ServiceId: new(a.Service), ServiceNetworkId: new(a.Network),
-		ServiceArn:        new(arn.New("vpc-lattice", a.Region, a.ServiceOwner, "service/"+a.Service).String()),
-		ServiceNetworkArn: new(arn.New("vpc-lattice", a.Region, a.NetworkOwner, "servicenetwork/"+a.Network).String())}
+		ServiceArn: new(a.ServiceARN()), ServiceNetworkArn: new(a.NetworkARN())}
 	if s, ok := state.Services.Get(r, a.Service); ok {
 		out.ServiceName, out.DnsEntry, out.CustomDomainName = new(s.Name), dnsEntry(s), text(s.CustomDomain)
 	}
@@ -114,8 +112,7 @@ func (a *API) ListServiceNetworkServiceAssociations(ctx context.Context, in *vpc
 		return nil, lattice.Invalid("serviceNetworkIdentifier", "Either the service network or the service must be given.")
 	}
 	page, next, err := cut(where(rows, func(a *lattice.NetworkService) bool {
-		s := q.showNetworkService(r, a)
-		return q.seesNetworkService(r, a) && fits(in.ServiceNetworkIdentifier, a.Network, *s.ServiceNetworkArn) && fits(in.ServiceIdentifier, a.Service, *s.ServiceArn)
+		return fits(in.ServiceNetworkIdentifier, a.Network, a.NetworkARN()) && fits(in.ServiceIdentifier, a.Service, a.ServiceARN()) && q.seesNetworkService(r, a)
 	}), networkServiceID, in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"iter"
 	"slices"
 
-	"trellis/internal/arn"
 	"trellis/internal/aws/model/vpclattice"
 	"trellis/internal/fault"
 	"trellis/internal/lattice"
@@ -119,8 +118,7 @@ func (q *query) showNetworkVPC(r state.Reader, a *lattice.NetworkVPC) *vpclattic
 	status := a.Status(real)
 	out := &vpclattice.GetServiceNetworkVpcAssociationOutput{Id: new(a.ID), Status: new(status), Arn: new(a.ARN(q.Account)), CreatedBy: new(a.CreatedBy),
 		CreatedAt: new(a.Created), LastUpdatedAt: new(a.Meta.Updated), ServiceNetworkId: new(a.Network), VpcId: new(a.VPC),
-		ServiceNetworkArn: new(arn.New("vpc-lattice", a.Region, a.NetworkOwner, "servicenetwork/"+a.Network).String()),
-		SecurityGroupIds:  slices.Clone(a.SecurityGroups), PrivateDnsEnabled: new(a.PrivateDNS)}
+		ServiceNetworkArn: new(a.NetworkARN()), SecurityGroupIds: slices.Clone(a.SecurityGroups), PrivateDnsEnabled: new(a.PrivateDNS)}
 	if a.DNSPreference != "" || len(a.DNSDomains) > 0 {
 		out.DnsOptions = &vpclattice.DnsOptions{PrivateDnsPreference: text(a.DNSPreference), PrivateDnsSpecifiedDomains: slices.Clone(a.DNSDomains)}
 	}
@@ -154,9 +152,7 @@ func (a *API) ListServiceNetworkVpcAssociations(ctx context.Context, in *vpclatt
 		return nil, lattice.Invalid("serviceNetworkIdentifier", "Either the service network or the VPC must be given.")
 	}
 	page, next, err := cut(where(rows, func(a *lattice.NetworkVPC) bool {
-		s := q.showNetworkVPC(r, a)
-		return q.seesNetworkVPC(r, a) && fits(in.ServiceNetworkIdentifier, a.Network, *s.ServiceNetworkArn) &&
-			fits(in.VpcIdentifier, a.VPC, arn.New("ec2", a.Region, a.Account, "vpc/"+a.VPC).String())
+		return fits(in.ServiceNetworkIdentifier, a.Network, a.NetworkARN()) && fits(in.VpcIdentifier, a.VPC, a.VPCARN()) && q.seesNetworkVPC(r, a)
 	}), networkVPCID, in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"trellis/internal/arn"
 	"trellis/internal/aws/model/vpclattice"
+	"trellis/internal/function"
 	"trellis/internal/lattice"
 	"trellis/internal/state"
 )
@@ -261,17 +263,14 @@ func healthOf(r state.Reader, g *lattice.TargetGroup, t *lattice.Target, used bo
 }
 
 // functionARN splits the ARN of a function, or of a version or alias of one.
-func functionARN(id string) (function, qualifier string) {
+func functionARN(id string) (unqualified, qualifier string) {
 	a, err := arn.Parse(id)
 	if err != nil {
 		return "", ""
 	}
-	name, qualifier := a.ID(), ""
-	for i := range len(name) {
-		if name[i] == ':' {
-			name, qualifier = name[:i], name[i+1:]
-			break
-		}
+	name, qualifier, _ := strings.Cut(a.ID(), ":")
+	if qualifier == function.Latest {
+		qualifier = ""
 	}
 	a.Resource = "function:" + name
 	return a.String(), qualifier

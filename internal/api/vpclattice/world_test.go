@@ -189,7 +189,7 @@ func (w *world) balancer(account, name, vpcID, scheme string) string {
 
 func (w *world) function(account, name string) string {
 	w.Helper()
-	f := &function.Function{Owner: in(account), Name: name, Versions: []function.Config{{Version: "1"}}, Aliases: []function.Alias{{Name: "live", Version: "1"}}}
+	f := &function.Function{Owner: in(account), Name: name, Versions: []string{"1"}, Aliases: []function.Alias{{Name: "live", Version: "1"}}}
 	w.put(func(tx *state.Tx) { state.Functions.Put(tx, f) })
 	return f.ARN()
 }
