@@ -26,6 +26,7 @@ type Table[T any] struct {
 	indexes []Index[T]
 	sealed  bool
 	status  bool
+	record  bool
 }
 
 // entry is a row with the revisions of its creation and of its last write.
@@ -46,6 +47,7 @@ type table interface {
 	prefix() string
 	isStatus() bool
 	isSealed() bool
+	isSpec() bool
 	empty() content
 }
 
@@ -59,6 +61,11 @@ type content interface {
 func (t *Table[T]) prefix() string { return t.name }
 func (t *Table[T]) isStatus() bool { return t.status }
 func (t *Table[T]) isSealed() bool { return t.sealed }
+
+// isSpec says whether hosts make something real of the rows. Status tells what they made, and a record of what was asked
+// or answered is kept like a specification but changes nothing.
+func (t *Table[T]) isSpec() bool { return !t.status && !t.record }
+
 func (t *Table[T]) empty() content { return &rows[T]{table: t} }
 
 func (r *rows[T]) size() int { return r.byKey.Len() }

@@ -26,7 +26,7 @@ type Sealer interface {
 
 // Snapshot is all state at one revision. It never changes.
 type Snapshot struct {
-	// Rev is the store's revision. SpecRev is the last one at which anything but status changed.
+	// Rev is the store's revision. SpecRev is the last one at which anything changed that hosts make real.
 	Rev, SpecRev int64
 
 	contents map[table]content
@@ -215,7 +215,7 @@ func (v *View) fold(b store.Batch) error {
 			continue
 		}
 		touched[t] = true
-		if !t.isStatus() {
+		if t.isSpec() {
 			next.SpecRev = b.Rev
 		}
 	}
