@@ -133,7 +133,7 @@ func TestPrivilegedSystemCalls(t *testing.T) {
 	}
 }
 
-func TestPrivilegedNetwork(t *testing.T) {
+func TestPrivilegedReach(t *testing.T) {
 	privileged(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

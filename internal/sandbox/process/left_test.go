@@ -31,7 +31,7 @@ func belongings(t *testing.T) (descriptors, namespaces int) {
 	return len(fds), len(seen)
 }
 
-func TestPrivilegedNothingLeft(t *testing.T) {
+func TestPrivilegedLeftovers(t *testing.T) {
 	privileged(t)
 	round := func() {
 		h := newHost(t, nil)
