@@ -2,15 +2,18 @@ package access
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
-	"trellis/internal/aws/model/sts"
+	"trellis/internal/arn"
 	"trellis/internal/caller"
 	"trellis/internal/fault"
 	"trellis/internal/iam"
 	"trellis/internal/identity"
 	"trellis/internal/state"
+	"trellis/internal/tag"
 )
 
 // policyCache keeps compiled policies by kind and document. When it is full it starts over.
@@ -42,7 +45,26 @@ func (c *policyCache) get(kind iam.Kind, document string) (*iam.Policy, error) {
 	return p, nil
 }
 
-// Principal returns the caller in the form policies know.
+// unreadable is the refusal of whatever depends on a stored policy that does not parse.
+func unreadable(err error) error {
+	return &fault.Error{Kind: fault.Denied, Message: "A policy that bears on this call can't be read.", Cause: err}
+}
+
+// malformed is the refusal of a policy document that came with a call.
+func malformed(err error) error {
+	return &fault.Error{Kind: fault.Invalid, Code: "MalformedPolicyDocument", Message: err.Error()}
+}
+
+// refused words the refusal of a request.
+func refused(o iam.Outcome, r *iam.Request) error {
+	message := o.Message(r)
+	if strings.HasPrefix(r.Action, "ec2:") {
+		message = "You are not authorized to perform this operation. " + message
+	}
+	return fault.New(fault.Denied, "", "%s", message)
+}
+
+// Principal returns the caller in the form policies know. A session's own tags stand before its role's.
 func Principal(s *state.Snapshot, c *caller.Caller) iam.Principal {
 	p := iam.Principal{ARN: c.ARN, RoleARN: c.RoleARN, Account: c.Account, UserID: c.UserID}
 	switch c.Kind {
@@ -51,12 +73,12 @@ func Principal(s *state.Snapshot, c *caller.Caller) iam.Principal {
 	case caller.User:
 		p.Kind = iam.User
 		if u, ok := state.Users.Get(s, c.Account+"/"+c.Name()); ok {
-			p.Tags = tags(u.Tags)
+			p.Tags = principalTags(u.Tags, nil)
 		}
 	case caller.AssumedRole:
 		p.Kind = iam.AssumedRole
 		if r, ok := state.RoleByARN(s, c.RoleARN); ok {
-			p.Tags = tags(r.Tags)
+			p.Tags = principalTags(r.Tags, c.SessionTags)
 		}
 	}
 	if o, ok := state.OrganizationOf(s, c.Account); ok {
@@ -65,10 +87,15 @@ func Principal(s *state.Snapshot, c *caller.Caller) iam.Principal {
 	return p
 }
 
-func tags(set map[string]string) []iam.Tag {
-	out := make([]iam.Tag, 0, len(set))
-	for k, v := range set {
+func principalTags(own, session map[string]string) []iam.Tag {
+	out := make([]iam.Tag, 0, len(own)+len(session))
+	for k, v := range session {
 		out = append(out, iam.Tag{Key: k, Value: v})
+	}
+	for k, v := range own {
+		if !slices.ContainsFunc(out, func(t iam.Tag) bool { return strings.EqualFold(t.Key, k) }) {
+			out = append(out, iam.Tag{Key: k, Value: v})
+		}
 	}
 	return out
 }
@@ -77,23 +104,19 @@ func tags(set map[string]string) []iam.Tag {
 // error: the caller is then refused, not allowed.
 func (c *Control) Entitlements(s *state.Snapshot, who *caller.Caller) (iam.Entitlements, error) {
 	var out iam.Entitlements
-	levels, err := c.serviceControl(s, who.Account)
-	if err != nil {
-		return out, err
-	}
-	out.ServiceControl = levels
+	var err error
 	switch who.Kind {
 	case caller.User:
 		u, ok := state.Users.Get(s, who.Account+"/"+who.Name())
-		if !ok {
-			return out, errUnknownKey
+		if !ok || u.ID != who.UserID {
+			return out, errInvalidKey
 		}
-		if err := c.add(s, &out, u.Policies, u.Boundary); err != nil {
+		if err = c.add(s, &out, who.Account, u.Policies, u.Boundary); err != nil {
 			return out, err
 		}
 		for _, name := range u.Groups {
 			if g, ok := state.Groups.Get(s, who.Account+"/"+name); ok {
-				if err := c.add(s, &out, g.Policies, ""); err != nil {
+				if err := c.add(s, &out, who.Account, g.Policies, ""); err != nil {
 					return out, err
 				}
 			}
@@ -101,37 +124,41 @@ func (c *Control) Entitlements(s *state.Snapshot, who *caller.Caller) (iam.Entit
 	case caller.AssumedRole:
 		r, ok := state.RoleByARN(s, who.RoleARN)
 		if !ok {
-			return out, errUnknownKey
+			return out, errInvalidKey
 		}
-		if err := c.add(s, &out, r.Policies, r.Boundary); err != nil {
+		if err = c.add(s, &out, who.Account, r.Policies, r.Boundary); err != nil {
 			return out, err
 		}
 		if who.SessionPolicy != "" {
 			if out.Session, err = c.policies.get(iam.Identity, who.SessionPolicy); err != nil {
-				return out, err
+				return out, unreadable(err)
 			}
 		}
+		if r.ServiceLinked() {
+			return out, nil
+		}
 	}
-	return out, nil
+	out.ServiceControl, err = c.serviceControl(s, who.Account)
+	return out, err
 }
 
-func (c *Control) add(s *state.Snapshot, out *iam.Entitlements, p identity.Policies, boundary string) error {
-	for _, doc := range p.Inline {
-		compiled, err := c.policies.get(iam.Identity, doc)
+func (c *Control) add(s *state.Snapshot, out *iam.Entitlements, account string, p identity.Policies, boundary string) error {
+	for _, name := range sortedNames(p.Inline) {
+		compiled, err := c.policies.get(iam.Identity, p.Inline[name])
 		if err != nil {
-			return err
+			return unreadable(err)
 		}
 		out.Identity = append(out.Identity, compiled)
 	}
 	for _, name := range p.Attached {
-		compiled, err := c.managed(s, name)
+		compiled, err := c.managed(s, account, name)
 		if err != nil {
 			return err
 		}
 		out.Identity = append(out.Identity, compiled)
 	}
 	if boundary != "" {
-		compiled, err := c.managed(s, boundary)
+		compiled, err := c.managed(s, account, boundary)
 		if err != nil {
 			return err
 		}
@@ -140,27 +167,45 @@ func (c *Control) add(s *state.Snapshot, out *iam.Entitlements, p identity.Polic
 	return nil
 }
 
-func (c *Control) managed(s *state.Snapshot, policyARN string) (*iam.Policy, error) {
-	if row, ok := state.ManagedPolicies.Get(s, policyARN); ok {
-		return c.policies.get(iam.Identity, row.Document())
+func sortedNames(m map[string]string) []string { return tag.Set(m).Keys() }
+
+func (c *Control) managed(s *state.Snapshot, account, policyARN string) (*iam.Policy, error) {
+	doc, ok := managedDocument(s, account, policyARN)
+	if !ok {
+		return nil, fault.New(fault.Denied, "", "The policy %s does not exist.", policyARN)
+	}
+	compiled, err := c.policies.get(iam.Identity, doc)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return compiled, nil
+}
+
+// managedDocument returns what a managed policy of the account or of AWS says.
+func managedDocument(r state.Reader, account, policyARN string) (string, bool) {
+	if row, ok := state.ManagedPolicies.Get(r, policyARN); ok && row.Account == account {
+		return row.Document(), true
+	}
+	if !strings.HasPrefix(policyARN, "arn:aws:iam::aws:") {
+		return "", false
 	}
 	for _, m := range iam.ManagedPolicies() {
 		if m.ARN == policyARN {
-			return c.policies.get(iam.Identity, m.Document)
+			return m.Document, true
 		}
 	}
-	return nil, fault.New(fault.Denied, "", "The policy %s does not exist.", policyARN)
+	return "", false
 }
 
 // serviceControl returns the policies of each level from the organization's root down to the account.
 func (c *Control) serviceControl(s *state.Snapshot, account string) ([][]*iam.Policy, error) {
 	var out [][]*iam.Policy
 	for _, level := range state.ServiceControl(s, account) {
-		var compiled []*iam.Policy
+		compiled := make([]*iam.Policy, 0, len(level))
 		for _, doc := range level {
 			p, err := c.policies.get(iam.Identity, doc)
 			if err != nil {
-				return nil, err
+				return nil, unreadable(err)
 			}
 			compiled = append(compiled, p)
 		}
@@ -169,64 +214,82 @@ func (c *Control) serviceControl(s *state.Snapshot, account string) ([][]*iam.Po
 	return out, nil
 }
 
-// Authorize decides whether the caller of ctx may perform the action, such as "ec2:CreateVpc", with the input. Which
-// resource an input names is known for the actions in resources; for any other only a statement for every resource
-// allows, and any that names a resource may deny.
+// ungoverned actions are not for Authorize to decide: no policy bears on GetCallerIdentity and GetSessionToken, and
+// AssumeRole is decided by Assume, with the role's trust policy.
+var ungoverned = map[string]bool{"sts:GetCallerIdentity": true, "sts:GetSessionToken": true, "sts:AssumeRole": true}
+
+// Authorize decides whether the caller of ctx may perform the action, such as "ec2:CreateVpc", on everything that the input
+// names. Where that cannot be told only a statement for every resource allows, and any that names a resource may deny.
 func (c *Control) Authorize(ctx context.Context, action string, in any) error {
 	who := caller.From(ctx)
 	s := c.view.Snapshot()
-	if who.Kind == caller.Root && len(state.ServiceControl(s, who.Account)) == 0 {
-		return nil
+	if err := checkSession(who, action); err != nil {
+		return err
 	}
-	if unrestricted[action] {
+	if ungoverned[action] || who.Kind == caller.Root && len(state.ServiceControl(s, who.Account)) == 0 {
 		return nil
 	}
 	entitlements, err := c.Entitlements(s, who)
 	if err != nil {
 		return err
 	}
-	req := iam.Request{Principal: Principal(s, who), Action: action, Resource: resourceOf(action, in), Time: time.Now(), Context: keys(who)}
-	outcome := entitlements.Decide(&req)
-	if outcome.Allowed() {
-		return nil
-	}
-	return fault.New(fault.Denied, "", "%s", outcome.Message(&req))
-}
-
-// unrestricted actions need no permission: GetCallerIdentity even ignores an explicit deny.
-var unrestricted = map[string]bool{"sts:GetCallerIdentity": true}
-
-func keys(who *caller.Caller) iam.Map {
-	m := iam.Map{}
-	m.Set("aws:RequestedRegion", who.Region)
-	if who.SourceIP != "" {
-		m.Set("aws:SourceIp", who.SourceIP)
-	}
-	if who.UserAgent != "" {
-		m.Set("aws:UserAgent", who.UserAgent)
-	}
-	m.Set("aws:SecureTransport", "false")
-	return m
-}
-
-// resourceOf returns the resource that an input names.
-func resourceOf(action string, in any) iam.Resource {
-	if f := resources[action]; f != nil {
-		if name := f(in); name != "" {
-			return iam.Resource{ARN: name}
+	call := newCall(s, who, action, in)
+	for _, need := range call.needs() {
+		if err := decide(s, who, &entitlements, need); err != nil {
+			return err
 		}
 	}
-	return iam.Resource{Unknown: true}
+	return nil
 }
 
-// resources says for each action which member of its input is the ARN of the resource.
-var resources = map[string]func(any) string{
-	"sts:AssumeRole": func(in any) string { return text(in.(*sts.AssumeRoleInput).RoleArn) },
-}
-
-func text(p *string) string {
-	if p == nil {
-		return ""
+// checkSession refuses what the credentials of GetSessionToken cannot do without multi-factor authentication, which there
+// is none of.
+func checkSession(who *caller.Caller, action string) error {
+	if who.Issued.IsZero() || who.Kind == caller.AssumedRole {
+		return nil
 	}
-	return *p
+	if strings.HasPrefix(action, "iam:") {
+		return fault.New(fault.Unauthenticated, "InvalidClientTokenId", "The security token included in the request is invalid")
+	}
+	if strings.HasPrefix(action, "sts:") && action != "sts:AssumeRole" && action != "sts:GetCallerIdentity" {
+		return fault.New(fault.Denied, "AccessDenied", "Cannot call %s with session credentials", strings.TrimPrefix(action, "sts:"))
+	}
+	return nil
+}
+
+// need is one thing that must be allowed.
+type need struct {
+	action   string
+	resource iam.Resource
+	keys     keys
+}
+
+func decide(s *state.Snapshot, who *caller.Caller, entitlements *iam.Entitlements, n need) error {
+	n.keys.setResource(s, &n.resource)
+	req := iam.Request{Principal: Principal(s, who), Action: n.action, Resource: n.resource, Time: time.Now(), Context: n.keys}
+	if outcome := entitlements.Decide(&req); !outcome.Allowed() {
+		return refused(outcome, &req)
+	}
+	return nil
+}
+
+// PassRole decides whether the caller of ctx may hand the role to a service, such as "lambda.amazonaws.com".
+func (c *Control) PassRole(ctx context.Context, roleARN, service string) error {
+	who := caller.From(ctx)
+	s := c.view.Snapshot()
+	a, err := arn.Parse(roleARN)
+	if err != nil || a.Account != who.Account {
+		return fault.New(fault.Denied, "", "Cross-account pass role is not allowed.")
+	}
+	if who.Kind == caller.Root && len(state.ServiceControl(s, who.Account)) == 0 {
+		return nil
+	}
+	entitlements, err := c.Entitlements(s, who)
+	if err != nil {
+		return err
+	}
+	k := callKeys(s, who)
+	k.service = "iam"
+	k.set("iam:PassedToService", service)
+	return decide(s, who, &entitlements, need{action: "iam:PassRole", resource: iam.Resource{ARN: roleARN, Account: a.Account}, keys: k})
 }

@@ -5,6 +5,7 @@ package caller
 import (
 	"context"
 	"strings"
+	"time"
 )
 
 // Kind is the kind of principal that called.
@@ -34,6 +35,13 @@ type Caller struct {
 	Session string
 	// SessionPolicy is the policy document passed to AssumeRole, empty otherwise.
 	SessionPolicy string
+	// SessionTags are the tags passed to AssumeRole; those with keys in Transitive pass on to sessions that this one starts.
+	SessionTags map[string]string
+	Transitive  []string
+	// SourceIdentity is whom the session acts for, as its first caller said, empty if nobody did.
+	SourceIdentity string
+	// Issued is when the temporary credentials were issued, zero for a long-term key.
+	Issued time.Time
 	// AccessKey is the id of the key that signed.
 	AccessKey string
 	// RequestID is the id under which this call is answered and logged.
