@@ -5,17 +5,32 @@ import (
 
 	"trellis/internal/access"
 	ec2api "trellis/internal/api/ec2"
+	iamapi "trellis/internal/api/iam"
 	logsapi "trellis/internal/api/logs"
+	organizationsapi "trellis/internal/api/organizations"
+	ramapi "trellis/internal/api/ram"
+	stsapi "trellis/internal/api/sts"
+	latticeapi "trellis/internal/api/vpclattice"
 	"trellis/internal/aws"
 	"trellis/internal/aws/model/ec2"
+	"trellis/internal/aws/model/iam"
 	"trellis/internal/aws/model/logs"
+	"trellis/internal/aws/model/organizations"
+	"trellis/internal/aws/model/ram"
+	"trellis/internal/aws/model/sts"
+	"trellis/internal/aws/model/vpclattice"
 	"trellis/internal/state"
 )
 
 // services lists the AWS APIs there are.
 func services(view *state.View, control *access.Control, plane *dataPlane) []aws.Service {
 	return []aws.Service{
-		{Model: logs.Model, API: logsapi.New(view, plane.journal)},
+		{Model: sts.Model, API: stsapi.New(control)},
+		{Model: iam.Model, API: iamapi.New(view, time.Now)},
+		{Model: organizations.Model, API: organizationsapi.New(view, time.Now)},
+		{Model: ram.Model, API: ramapi.New(view, time.Now)},
 		{Model: ec2.Model, API: ec2api.New(view, time.Now)},
+		{Model: vpclattice.Model, API: latticeapi.New(view, time.Now)},
+		{Model: logs.Model, API: logsapi.New(view, plane.journal)},
 	}
 }

@@ -11,14 +11,16 @@ import (
 // ByPrincipal finds shares by a principal as it was named: an account id or the ARN of an organization or unit.
 const ByPrincipal = "principal"
 
-// Shares and invitations are keyed by ARN. Shares are found by resource ARN and by principal while those are associated.
+// Shares and invitations are keyed by ARN. Shares are found by resource ARN and by principal while those are associated,
+// invitations by receiver and by the share's ARN.
 var (
 	Shares = &Table[share.Share]{name: "share", key: func(s *share.Share) string { return s.ARN() },
 		indexes: []Index[share.Share]{{ByScope, one(func(s *share.Share) string { return s.Scope() })},
 			{ByResource, func(s *share.Share) []string { return associated(s, s.Resources) }},
 			{ByPrincipal, func(s *share.Share) []string { return associated(s, s.Principals) }}}}
 	Invitations = &Table[share.Invitation]{name: "share-invitation", key: func(i *share.Invitation) string { return i.ARN() },
-		indexes: []Index[share.Invitation]{{ByPrincipal, one(func(i *share.Invitation) string { return i.Receiver })}}}
+		indexes: []Index[share.Invitation]{{ByPrincipal, one(func(i *share.Invitation) string { return i.Receiver })},
+			{ByResource, one(func(i *share.Invitation) string { return i.Share })}}}
 )
 
 func shareTables() []table { return []table{Shares, Invitations} }
@@ -26,18 +28,36 @@ func shareTables() []table { return []table{Shares, Invitations} }
 func associated(s *share.Share, as []share.Association) []string {
 	var out []string
 	for _, a := range as {
-		if s.Status == "ACTIVE" && a.Status == share.Associated && !slices.Contains(out, a.Entity) {
+		if s.Status == share.Active && a.Status == share.Associated && !slices.Contains(out, a.Entity) {
 			out = append(out, a.Entity)
 		}
 	}
 	return out
 }
 
-// SharedWith reports whether an active share gives the account access to the resource.
+// SharesWith returns the active shares that other accounts have with the account, in order of their ARNs.
+func SharesWith(r Reader, account string) []*share.Share {
+	found := map[string]*share.Share{}
+	for _, e := range principalsOf(r, account) {
+		for s := range Shares.By(r, ByPrincipal, e) {
+			if reaches(r, s, e, account) {
+				found[s.ARN()] = s
+			}
+		}
+	}
+	out := make([]*share.Share, 0, len(found))
+	for _, k := range sortedKeys(found) {
+		out = append(out, found[k])
+	}
+	return out
+}
+
+// SharedWith reports whether an active share gives the account access to the resource of another.
 func SharedWith(r Reader, resourceARN, account string) bool {
+	entities := principalsOf(r, account)
 	for s := range Shares.By(r, ByResource, resourceARN) {
-		for _, p := range s.Principals {
-			if p.Status == share.Associated && isPrincipal(r, p.Entity, account) {
+		for _, e := range entities {
+			if reaches(r, s, e, account) {
 				return true
 			}
 		}
@@ -48,21 +68,12 @@ func SharedWith(r Reader, resourceARN, account string) bool {
 // ResourcesSharedWith returns, in order, the ARNs of the resources in the region that active shares give the account access to and
 // whose ARN starts with prefix after "arn:aws:SERVICE:REGION:OWNER:", such as "servicenetwork/".
 func ResourcesSharedWith(r Reader, account, region, prefix string) []string {
-	entities := []string{account}
-	if a, ok := Accounts.Get(r, account); ok && a.Organization != "" {
-		if org, ok := Organizations.Get(r, a.Organization); ok {
-			entities = append(entities, organizationARN(org.Management, org.ID))
-		}
-		entities = append(entities, unitARNs(r, a.Organization, a.Parent)...)
-	}
 	var out []string
-	for _, e := range entities {
-		for s := range Shares.By(r, ByPrincipal, e) {
-			for _, a := range s.Resources {
-				parsed, err := arn.Parse(a.Entity)
-				if err == nil && a.Status == share.Associated && parsed.Region == region && strings.HasPrefix(parsed.Resource, prefix) {
-					out = append(out, a.Entity)
-				}
+	for _, s := range SharesWith(r, account) {
+		for _, a := range s.Resources {
+			parsed, err := arn.Parse(a.Entity)
+			if err == nil && a.Status == share.Associated && parsed.Region == region && strings.HasPrefix(parsed.Resource, prefix) {
+				out = append(out, a.Entity)
 			}
 		}
 	}
@@ -70,30 +81,49 @@ func ResourcesSharedWith(r Reader, account, region, prefix string) []string {
 	return slices.Compact(out)
 }
 
-func isPrincipal(r Reader, entity, account string) bool {
-	if entity == account {
-		return true
-	}
+// principalsOf returns every name under which a share reaches the account: its id, its organization's ARN and the ARNs of the
+// units it is in.
+func principalsOf(r Reader, account string) []string {
+	out := []string{account}
 	a, ok := Accounts.Get(r, account)
 	if !ok || a.Organization == "" {
-		return false
+		return out
 	}
 	org, ok := Organizations.Get(r, a.Organization)
 	if !ok {
+		return out
+	}
+	out = append(out, org.ARN())
+	for _, id := range Ancestors(r, org, a.Parent) {
+		if id != org.Root {
+			out = append(out, org.UnitARN(id))
+		}
+	}
+	return out
+}
+
+// reaches says whether an active share gives the account access by its association with the principal.
+func reaches(r Reader, s *share.Share, principal, account string) bool {
+	a, ok := share.Find(s.Principals, principal)
+	if !ok || s.Status != share.Active || a.Status != share.Associated || s.Account == account {
 		return false
 	}
-	return entity == organizationARN(org.Management, org.ID) || slices.Contains(unitARNs(r, org.ID, a.Parent), entity)
+	return InForce(r, s, a)
 }
 
-func organizationARN(management, id string) string {
-	return "arn:aws:organizations::" + management + ":organization/" + id
-}
-
-// unitARNs returns the ARNs of the organizational units that parent is or is inside of.
-func unitARNs(r Reader, organization, parent string) []string {
-	org, ok := Organizations.Get(r, organization)
-	if !ok || parent == "" || parent == org.Root {
-		return nil
+// InForce says whether what gave a principal of a share its access still holds: for one that never accepted an invitation
+// that is the organization it has in common with the share's owner, and sharing in there.
+func InForce(r Reader, s *share.Share, principal share.Association) bool {
+	if !principal.Internal {
+		return true
 	}
-	return []string{"arn:aws:organizations::" + org.Management + ":ou/" + org.ID + "/" + parent}
+	org, ok := OrganizationOf(r, s.Account)
+	within := ok && org.RAMSharing
+	if !arn.IsAccount(principal.Entity) {
+		return within
+	}
+	if theirs, member := OrganizationOf(r, principal.Entity); ok && member && theirs.ID == org.ID {
+		return within
+	}
+	return s.Retain
 }
