@@ -13,5 +13,7 @@ const (
 	MaxGroupsPerENI      = 5
 	MaxInterfaces        = 5000
 	MaxActivePeerings    = 50 // of one VPC
+	MaxACLsPerVPC        = 200
+	MaxEntriesPerACL     = 20 // in each direction
 	MaxPendingPeerings   = 25
 )

@@ -30,6 +30,16 @@ func NormalProtocol(s string) (string, error) {
 	return "", fault.New(fault.Invalid, "InvalidParameterValue", "Invalid value '%.64s' for IP protocol. Unknown protocol.", s)
 }
 
+// ProtocolNumber returns the number of a protocol in normal form, as network ACLs show it.
+func ProtocolNumber(normal string) string {
+	for _, p := range protocolNumbers {
+		if normal == p.name {
+			return p.number
+		}
+	}
+	return normal
+}
+
 // SetPorts checks the ports, or the ICMP type and code, against the rule's protocol and sets them.
 func (r *Rule) SetPorts(from, to *int32) error {
 	switch r.Protocol {

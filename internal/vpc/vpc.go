@@ -202,14 +202,5 @@ type NetworkInterface struct {
 	Tags            tag.Set   `json:"tags,omitempty"`
 }
 
-// NetworkACL is a stateless filter of a subnet. Only the default one, which allows everything, can exist.
-type NetworkACL struct {
-	Owner
-	ID      string  `json:"id"`
-	VPC     string  `json:"vpc"`
-	Default bool    `json:"default"`
-	Tags    tag.Set `json:"tags,omitempty"`
-}
-
 // InUse reports whether the interface is attached to something that uses it.
 func (i *NetworkInterface) InUse() bool { return i.AttachmentID != "" || i.User != "" }

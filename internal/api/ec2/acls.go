@@ -18,13 +18,11 @@ func showACL(s *state.Snapshot, acl *vpc.NetworkACL) ec2.NetworkAcl {
 		}
 	}
 	for _, egress := range []bool{true, false} {
-		for _, e := range []struct {
-			number int32
-			action string
-		}{{100, "allow"}, {32767, "deny"}} {
-			out.Entries = append(out.Entries, ec2.NetworkAclEntry{CidrBlock: new("0.0.0.0/0"), Egress: new(egress), Protocol: new("-1"),
-				RuleAction: new(e.action), RuleNumber: new(e.number)})
+		for _, e := range acl.Sorted(egress) {
+			out.Entries = append(out.Entries, showEntry(&e))
 		}
+		out.Entries = append(out.Entries, ec2.NetworkAclEntry{CidrBlock: new("0.0.0.0/0"), Egress: new(egress), Protocol: new(vpc.AllProtocols),
+			RuleAction: new("deny"), RuleNumber: new(int32(32767))})
 	}
 	return out
 }
@@ -56,8 +54,28 @@ func aclFields(acl *ec2.NetworkAcl, filter string) ([]string, bool) {
 		return entry(func(e *ec2.NetworkAclEntry) []string { return one(e.RuleAction) })
 	case "entry.rule-number":
 		return entry(func(e *ec2.NetworkAclEntry) []string { return []string{strconv.Itoa(int(*e.RuleNumber))} })
-	case "entry.icmp.code", "entry.icmp.type", "entry.ipv6-cidr", "entry.port-range.from", "entry.port-range.to":
-		return nil, true
+	case "entry.ipv6-cidr":
+		return entry(func(e *ec2.NetworkAclEntry) []string { return one(e.Ipv6CidrBlock) })
+	case "entry.icmp.code", "entry.icmp.type":
+		return entry(func(e *ec2.NetworkAclEntry) []string {
+			if e.IcmpTypeCode == nil {
+				return nil
+			}
+			if filter == "entry.icmp.code" {
+				return number(e.IcmpTypeCode.Code)
+			}
+			return number(e.IcmpTypeCode.Type)
+		})
+	case "entry.port-range.from", "entry.port-range.to":
+		return entry(func(e *ec2.NetworkAclEntry) []string {
+			if e.PortRange == nil {
+				return nil
+			}
+			if filter == "entry.port-range.from" {
+				return number(e.PortRange.From)
+			}
+			return number(e.PortRange.To)
+		})
 	case "network-acl-id":
 		return one(acl.NetworkAclId), true
 	case "owner-id":
@@ -68,7 +86,7 @@ func aclFields(acl *ec2.NetworkAcl, filter string) ([]string, bool) {
 	return nil, false
 }
 
-// DescribeNetworkAcls lists network ACLs. A VPC has its default one, which allows everything.
+// DescribeNetworkAcls lists network ACLs. The last entry in each direction, which denies what no other matched, is always there.
 func (a *API) DescribeNetworkAcls(ctx context.Context, in *ec2.DescribeNetworkAclsInput) (*ec2.DescribeNetworkAclsOutput, error) {
 	l := &listing[vpc.NetworkACL, ec2.NetworkAcl]{table: state.NetworkACLs, id: func(a *vpc.NetworkACL) string { return a.ID },
 		owned:  func(a *vpc.NetworkACL, o vpc.Owner) bool { return a.Owner == o },

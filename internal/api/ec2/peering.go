@@ -52,6 +52,11 @@ func (a *API) CreateVpcPeeringConnection(ctx context.Context, in *ec2.CreateVpcP
 		if err := a.checkPeerings(tx, v, *in.PeerVpcId, now); err != nil {
 			return err
 		}
+		for old := range state.Peerings.By(tx, state.ByScope, o.Scope()) {
+			if !old.Visible(now) {
+				state.Peerings.Delete(tx, old.ID)
+			}
+		}
 		p = &vpc.Peering{Owner: o, ID: arn.MintHex("pcx-"), Requester: vpc.PeerSide{Owner: o, VPC: v.ID, Tags: tags},
 			Accepter: vpc.PeerSide{Owner: far, VPC: *in.PeerVpcId}, Status: vpc.PeeringPending,
 			Message: "Pending Acceptance by " + far.Account, Created: now, Expires: now.Add(vpc.PeeringPatience)}
@@ -74,7 +79,7 @@ func (a *API) CreateVpcPeeringConnection(ctx context.Context, in *ec2.CreateVpcP
 	return &ec2.CreateVpcPeeringConnectionOutput{VpcPeeringConnection: &out}, nil
 }
 
-// checkPeerings refuses a second peering with the same VPC and one over the quotas, and forgets those nobody is shown.
+// checkPeerings refuses a second peering with the same VPC and one over the quotas.
 func (a *API) checkPeerings(tx *state.Tx, v *vpc.VPC, peer string, now time.Time) error {
 	active, pending := 0, 0
 	for p := range state.Peerings.By(tx, state.ByVPC, v.ID) {
@@ -87,8 +92,6 @@ func (a *API) checkPeerings(tx *state.Tx, v *vpc.VPC, peer string, now time.Time
 			active++
 		case s == vpc.PeeringPending:
 			pending++
-		case !p.Visible(now):
-			state.Peerings.Delete(tx, p.ID)
 		}
 	}
 	if active >= vpc.MaxActivePeerings {
@@ -119,7 +122,10 @@ func (a *API) showPeering(s *state.Snapshot, p *vpc.Peering, o vpc.Owner) ec2.Vp
 	status, text := p.StatusAt(a.now()), p.Message
 	_, rev, _ := state.Peerings.Lookup(s, p.ID)
 	if p.Provisioning && status == vpc.PeeringActive {
-		if done, failure := state.Realised(s, rev.Modified, p.ID); !done || failure != "" {
+		switch done, failure := state.Realised(s, rev.Modified, p.ID); {
+		case failure != "":
+			status, text = vpc.PeeringFailed, failure
+		case !done:
 			status, text = vpc.PeeringProvisioning, "Provisioning"
 		}
 	}

@@ -101,7 +101,7 @@ func (a *API) editTagsOf(tx *state.Tx, o vpc.Owner, id string, edit func(tag.Set
 		row, err := interfaceOf(tx, o, id)
 		return retag(tx, state.Interfaces, row, err, func(i *vpc.NetworkInterface) *tag.Set { return &i.Tags }, edit)
 	case "acl":
-		row, err := get(tx, state.NetworkACLs, func(a *vpc.NetworkACL) vpc.Owner { return a.Owner }, o, id, noACL)
+		row, err := aclOf(tx, o, id)
 		return retag(tx, state.NetworkACLs, row, err, func(a *vpc.NetworkACL) *tag.Set { return &a.Tags }, edit)
 	case "pcx":
 		row, err := a.peeringOf(tx, o, id)

@@ -84,7 +84,7 @@ func (a *API) newVPC(tx *state.Tx, o vpc.Owner, block netip.Prefix, tags tag.Set
 	group := vpc.NewGroup(o, v.ID, "default", "default VPC security group")
 	group.Rules = append(group.Rules, vpc.Rule{ID: arn.MintHex("sgr-"), Protocol: vpc.AllProtocols, FromPort: -1, ToPort: -1,
 		Group: group.ID, GroupOwner: o.Account})
-	acl := &vpc.NetworkACL{Owner: o, ID: arn.MintHex("acl-"), VPC: v.ID, Default: true}
+	acl := vpc.NewDefaultACL(o, v.ID)
 	v.MainRouteTableID, v.DefaultSecurityGroupID, v.DefaultNetworkACLID = table.ID, group.ID, acl.ID
 	state.RouteTables.Put(tx, table)
 	state.SecurityGroups.Put(tx, group)
@@ -222,6 +222,11 @@ func vpcInUse(tx *state.Tx, v *vpc.VPC) bool {
 	}
 	for g := range state.SecurityGroups.By(tx, state.ByVPC, v.ID) {
 		if g.ID != v.DefaultSecurityGroupID {
+			return true
+		}
+	}
+	for acl := range state.NetworkACLs.By(tx, state.ByVPC, v.ID) {
+		if acl.ID != v.DefaultNetworkACLID {
 			return true
 		}
 	}

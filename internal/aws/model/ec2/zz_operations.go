@@ -10,20 +10,8 @@ var operations = []model.Operation{
 		NewInput: model.New[AcceptVpcPeeringConnectionInput], NewOutput: model.New[AcceptVpcPeeringConnectionOutput],
 	},
 	{
-		Name: "AssignIpv6Addresses", Method: "POST", Path: "/", Status: 200, Input: "AssignIpv6AddressesRequest", Output: "AssignIpv6AddressesResult",
-		NewInput: model.New[AssignIpv6AddressesInput], NewOutput: model.New[AssignIpv6AddressesOutput],
-	},
-	{
-		Name: "AssignPrivateIpAddresses", Method: "POST", Path: "/", Status: 200, Input: "AssignPrivateIpAddressesRequest", Output: "AssignPrivateIpAddressesResult",
-		NewInput: model.New[AssignPrivateIpAddressesInput], NewOutput: model.New[AssignPrivateIpAddressesOutput],
-	},
-	{
 		Name: "AssociateRouteTable", Method: "POST", Path: "/", Status: 200, Input: "AssociateRouteTableRequest", Output: "AssociateRouteTableResult",
 		NewInput: model.New[AssociateRouteTableInput], NewOutput: model.New[AssociateRouteTableOutput],
-	},
-	{
-		Name: "AssociateSubnetCidrBlock", Method: "POST", Path: "/", Status: 200, Input: "AssociateSubnetCidrBlockRequest", Output: "AssociateSubnetCidrBlockResult",
-		NewInput: model.New[AssociateSubnetCidrBlockInput], NewOutput: model.New[AssociateSubnetCidrBlockOutput],
 	},
 	{
 		Name: "AssociateVpcCidrBlock", Method: "POST", Path: "/", Status: 200, Input: "AssociateVpcCidrBlockRequest", Output: "AssociateVpcCidrBlockResult",
@@ -32,10 +20,6 @@ var operations = []model.Operation{
 	{
 		Name: "AttachInternetGateway", Method: "POST", Path: "/", Status: 200, Input: "AttachInternetGatewayRequest", Output: "",
 		NewInput: model.New[AttachInternetGatewayInput], NewOutput: model.New[AttachInternetGatewayOutput],
-	},
-	{
-		Name: "AttachNetworkInterface", Method: "POST", Path: "/", Status: 200, Input: "AttachNetworkInterfaceRequest", Output: "AttachNetworkInterfaceResult",
-		NewInput: model.New[AttachNetworkInterfaceInput], NewOutput: model.New[AttachNetworkInterfaceOutput],
 	},
 	{
 		Name: "AuthorizeSecurityGroupEgress", Method: "POST", Path: "/", Status: 200, Input: "AuthorizeSecurityGroupEgressRequest", Output: "AuthorizeSecurityGroupEgressResult",
@@ -56,10 +40,6 @@ var operations = []model.Operation{
 	{
 		Name: "CreateInternetGateway", Method: "POST", Path: "/", Status: 200, Input: "CreateInternetGatewayRequest", Output: "CreateInternetGatewayResult",
 		NewInput: model.New[CreateInternetGatewayInput], NewOutput: model.New[CreateInternetGatewayOutput],
-	},
-	{
-		Name: "CreateManagedPrefixList", Method: "POST", Path: "/", Status: 200, Input: "CreateManagedPrefixListRequest", Output: "CreateManagedPrefixListResult",
-		NewInput: model.New[CreateManagedPrefixListInput], NewOutput: model.New[CreateManagedPrefixListOutput],
 	},
 	{
 		Name: "CreateNetworkAcl", Method: "POST", Path: "/", Status: 200, Input: "CreateNetworkAclRequest", Output: "CreateNetworkAclResult",
@@ -104,10 +84,6 @@ var operations = []model.Operation{
 	{
 		Name: "DeleteInternetGateway", Method: "POST", Path: "/", Status: 200, Input: "DeleteInternetGatewayRequest", Output: "",
 		NewInput: model.New[DeleteInternetGatewayInput], NewOutput: model.New[DeleteInternetGatewayOutput],
-	},
-	{
-		Name: "DeleteManagedPrefixList", Method: "POST", Path: "/", Status: 200, Input: "DeleteManagedPrefixListRequest", Output: "DeleteManagedPrefixListResult",
-		NewInput: model.New[DeleteManagedPrefixListInput], NewOutput: model.New[DeleteManagedPrefixListOutput],
 	},
 	{
 		Name: "DeleteNetworkAcl", Method: "POST", Path: "/", Status: 200, Input: "DeleteNetworkAclRequest", Output: "",
@@ -254,14 +230,6 @@ var operations = []model.Operation{
 		NewInput: model.New[DescribeVpcAttributeInput], NewOutput: model.New[DescribeVpcAttributeOutput],
 	},
 	{
-		Name: "DescribeVpcClassicLink", Method: "POST", Path: "/", Status: 200, Input: "DescribeVpcClassicLinkRequest", Output: "DescribeVpcClassicLinkResult",
-		NewInput: model.New[DescribeVpcClassicLinkInput], NewOutput: model.New[DescribeVpcClassicLinkOutput],
-	},
-	{
-		Name: "DescribeVpcClassicLinkDnsSupport", Method: "POST", Path: "/", Status: 200, Input: "DescribeVpcClassicLinkDnsSupportRequest", Output: "DescribeVpcClassicLinkDnsSupportResult",
-		NewInput: model.New[DescribeVpcClassicLinkDnsSupportInput], NewOutput: model.New[DescribeVpcClassicLinkDnsSupportOutput],
-	},
-	{
 		Name: "DescribeVpcEndpoints", Method: "POST", Path: "/", Status: 200, Input: "DescribeVpcEndpointsRequest", Output: "DescribeVpcEndpointsResult",
 		NewInput: model.New[DescribeVpcEndpointsInput], NewOutput: model.New[DescribeVpcEndpointsOutput],
 	},
@@ -286,10 +254,6 @@ var operations = []model.Operation{
 		NewInput: model.New[DisassociateRouteTableInput], NewOutput: model.New[DisassociateRouteTableOutput],
 	},
 	{
-		Name: "DisassociateSubnetCidrBlock", Method: "POST", Path: "/", Status: 200, Input: "DisassociateSubnetCidrBlockRequest", Output: "DisassociateSubnetCidrBlockResult",
-		NewInput: model.New[DisassociateSubnetCidrBlockInput], NewOutput: model.New[DisassociateSubnetCidrBlockOutput],
-	},
-	{
 		Name: "DisassociateVpcCidrBlock", Method: "POST", Path: "/", Status: 200, Input: "DisassociateVpcCidrBlockRequest", Output: "DisassociateVpcCidrBlockResult",
 		NewInput: model.New[DisassociateVpcCidrBlockInput], NewOutput: model.New[DisassociateVpcCidrBlockOutput],
 	},
@@ -304,10 +268,6 @@ var operations = []model.Operation{
 	{
 		Name: "GetSecurityGroupsForVpc", Method: "POST", Path: "/", Status: 200, Input: "GetSecurityGroupsForVpcRequest", Output: "GetSecurityGroupsForVpcResult",
 		NewInput: model.New[GetSecurityGroupsForVpcInput], NewOutput: model.New[GetSecurityGroupsForVpcOutput],
-	},
-	{
-		Name: "ModifyManagedPrefixList", Method: "POST", Path: "/", Status: 200, Input: "ModifyManagedPrefixListRequest", Output: "ModifyManagedPrefixListResult",
-		NewInput: model.New[ModifyManagedPrefixListInput], NewOutput: model.New[ModifyManagedPrefixListOutput],
 	},
 	{
 		Name: "ModifyNetworkInterfaceAttribute", Method: "POST", Path: "/", Status: 200, Input: "ModifyNetworkInterfaceAttributeRequest", Output: "",
@@ -358,24 +318,12 @@ var operations = []model.Operation{
 		NewInput: model.New[ResetNetworkInterfaceAttributeInput], NewOutput: model.New[ResetNetworkInterfaceAttributeOutput],
 	},
 	{
-		Name: "RestoreManagedPrefixListVersion", Method: "POST", Path: "/", Status: 200, Input: "RestoreManagedPrefixListVersionRequest", Output: "RestoreManagedPrefixListVersionResult",
-		NewInput: model.New[RestoreManagedPrefixListVersionInput], NewOutput: model.New[RestoreManagedPrefixListVersionOutput],
-	},
-	{
 		Name: "RevokeSecurityGroupEgress", Method: "POST", Path: "/", Status: 200, Input: "RevokeSecurityGroupEgressRequest", Output: "RevokeSecurityGroupEgressResult",
 		NewInput: model.New[RevokeSecurityGroupEgressInput], NewOutput: model.New[RevokeSecurityGroupEgressOutput],
 	},
 	{
 		Name: "RevokeSecurityGroupIngress", Method: "POST", Path: "/", Status: 200, Input: "RevokeSecurityGroupIngressRequest", Output: "RevokeSecurityGroupIngressResult",
 		NewInput: model.New[RevokeSecurityGroupIngressInput], NewOutput: model.New[RevokeSecurityGroupIngressOutput],
-	},
-	{
-		Name: "UnassignIpv6Addresses", Method: "POST", Path: "/", Status: 200, Input: "UnassignIpv6AddressesRequest", Output: "UnassignIpv6AddressesResult",
-		NewInput: model.New[UnassignIpv6AddressesInput], NewOutput: model.New[UnassignIpv6AddressesOutput],
-	},
-	{
-		Name: "UnassignPrivateIpAddresses", Method: "POST", Path: "/", Status: 200, Input: "UnassignPrivateIpAddressesRequest", Output: "",
-		NewInput: model.New[UnassignPrivateIpAddressesInput], NewOutput: model.New[UnassignPrivateIpAddressesOutput],
 	},
 	{
 		Name: "UpdateSecurityGroupRuleDescriptionsEgress", Method: "POST", Path: "/", Status: 200, Input: "UpdateSecurityGroupRuleDescriptionsEgressRequest", Output: "UpdateSecurityGroupRuleDescriptionsEgressResult",

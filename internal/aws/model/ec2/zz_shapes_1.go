@@ -25,11 +25,6 @@ var shapes1 = []model.Shape{
 		{Name: "AttributeValue", Wire: "attributeValue", Query: "AttributeValue", Shape: "String"},
 	}},
 	{Name: "AccountAttributeValueList", Kind: model.List, Elem: "AccountAttributeValue", Wire: "item"},
-	{Name: "AddPrefixListEntries", Kind: model.List, HasMax: true, Max: 100, Elem: "AddPrefixListEntry"},
-	{Name: "AddPrefixListEntry", Kind: model.Structure, Members: []model.Member{
-		{Name: "Cidr", Shape: "String", Required: true},
-		{Name: "Description", Shape: "String"},
-	}},
 	{Name: "Address", Kind: model.Structure, Members: []model.Member{
 		{Name: "AllocationId", Wire: "allocationId", Query: "AllocationId", Shape: "String"},
 		{Name: "AssociationId", Wire: "associationId", Query: "AssociationId", Shape: "String"},
@@ -69,35 +64,6 @@ var shapes1 = []model.Shape{
 		{Name: "ImpairedSince", Wire: "impairedSince", Query: "ImpairedSince", Shape: "MillisecondDateTime"},
 	}},
 	{Name: "ArchitectureValues", Kind: model.String},
-	{Name: "AssignIpv6AddressesRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "Ipv6PrefixCount", Shape: "Integer"},
-		{Name: "Ipv6Prefixes", Wire: "Ipv6Prefix", Shape: "IpPrefixList"},
-		{Name: "NetworkInterfaceId", Wire: "networkInterfaceId", Query: "NetworkInterfaceId", Shape: "NetworkInterfaceId", Required: true},
-		{Name: "Ipv6Addresses", Wire: "ipv6Addresses", Query: "Ipv6Addresses", Shape: "Ipv6AddressList"},
-		{Name: "Ipv6AddressCount", Wire: "ipv6AddressCount", Query: "Ipv6AddressCount", Shape: "Integer"},
-	}},
-	{Name: "AssignIpv6AddressesResult", Kind: model.Structure, Members: []model.Member{
-		{Name: "AssignedIpv6Addresses", Wire: "assignedIpv6Addresses", Query: "AssignedIpv6Addresses", Shape: "Ipv6AddressList"},
-		{Name: "AssignedIpv6Prefixes", Wire: "assignedIpv6PrefixSet", Query: "AssignedIpv6PrefixSet", Shape: "IpPrefixList"},
-		{Name: "NetworkInterfaceId", Wire: "networkInterfaceId", Query: "NetworkInterfaceId", Shape: "String"},
-	}},
-	{Name: "AssignPrivateIpAddressesRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "Ipv4Prefixes", Wire: "Ipv4Prefix", Shape: "IpPrefixList"},
-		{Name: "Ipv4PrefixCount", Shape: "Integer"},
-		{Name: "NetworkInterfaceId", Wire: "networkInterfaceId", Query: "NetworkInterfaceId", Shape: "NetworkInterfaceId", Required: true},
-		{Name: "PrivateIpAddresses", Wire: "privateIpAddress", Query: "PrivateIpAddress", Shape: "PrivateIpAddressStringList"},
-		{Name: "SecondaryPrivateIpAddressCount", Wire: "secondaryPrivateIpAddressCount", Query: "SecondaryPrivateIpAddressCount", Shape: "Integer"},
-		{Name: "AllowReassignment", Wire: "allowReassignment", Query: "AllowReassignment", Shape: "Boolean"},
-	}},
-	{Name: "AssignPrivateIpAddressesResult", Kind: model.Structure, Members: []model.Member{
-		{Name: "NetworkInterfaceId", Wire: "networkInterfaceId", Query: "NetworkInterfaceId", Shape: "String"},
-		{Name: "AssignedPrivateIpAddresses", Wire: "assignedPrivateIpAddressesSet", Query: "AssignedPrivateIpAddressesSet", Shape: "AssignedPrivateIpAddressList"},
-		{Name: "AssignedIpv4Prefixes", Wire: "assignedIpv4PrefixSet", Query: "AssignedIpv4PrefixSet", Shape: "Ipv4PrefixesList"},
-	}},
-	{Name: "AssignedPrivateIpAddress", Kind: model.Structure, Members: []model.Member{
-		{Name: "PrivateIpAddress", Wire: "privateIpAddress", Query: "PrivateIpAddress", Shape: "String"},
-	}},
-	{Name: "AssignedPrivateIpAddressList", Kind: model.List, Elem: "AssignedPrivateIpAddress", Wire: "item"},
 	{Name: "AssociateRouteTableRequest", Kind: model.Structure, Members: []model.Member{
 		{Name: "GatewayId", Shape: "RouteGatewayId"},
 		{Name: "PublicIpv4Pool", Shape: "Ipv4PoolEc2Id"},
@@ -108,16 +74,6 @@ var shapes1 = []model.Shape{
 	{Name: "AssociateRouteTableResult", Kind: model.Structure, Members: []model.Member{
 		{Name: "AssociationId", Wire: "associationId", Query: "AssociationId", Shape: "String"},
 		{Name: "AssociationState", Wire: "associationState", Query: "AssociationState", Shape: "RouteTableAssociationState"},
-	}},
-	{Name: "AssociateSubnetCidrBlockRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "Ipv6IpamPoolId", Shape: "IpamPoolId"},
-		{Name: "Ipv6NetmaskLength", Shape: "NetmaskLength"},
-		{Name: "SubnetId", Wire: "subnetId", Query: "SubnetId", Shape: "SubnetId", Required: true},
-		{Name: "Ipv6CidrBlock", Wire: "ipv6CidrBlock", Query: "Ipv6CidrBlock", Shape: "String"},
-	}},
-	{Name: "AssociateSubnetCidrBlockResult", Kind: model.Structure, Members: []model.Member{
-		{Name: "Ipv6CidrBlockAssociation", Wire: "ipv6CidrBlockAssociation", Query: "Ipv6CidrBlockAssociation", Shape: "SubnetIpv6CidrBlockAssociation"},
-		{Name: "SubnetId", Wire: "subnetId", Query: "SubnetId", Shape: "String"},
 	}},
 	{Name: "AssociateVpcCidrBlockRequest", Kind: model.Structure, Members: []model.Member{
 		{Name: "CidrBlock", Shape: "String"},
@@ -141,19 +97,6 @@ var shapes1 = []model.Shape{
 		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
 		{Name: "InternetGatewayId", Wire: "internetGatewayId", Query: "InternetGatewayId", Shape: "InternetGatewayId", Required: true},
 		{Name: "VpcId", Wire: "vpcId", Query: "VpcId", Shape: "VpcId", Required: true},
-	}},
-	{Name: "AttachNetworkInterfaceRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "NetworkCardIndex", Shape: "Integer"},
-		{Name: "EnaSrdSpecification", Shape: "EnaSrdSpecification"},
-		{Name: "EnaQueueCount", Shape: "Integer"},
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-		{Name: "NetworkInterfaceId", Wire: "networkInterfaceId", Query: "NetworkInterfaceId", Shape: "NetworkInterfaceId", Required: true},
-		{Name: "InstanceId", Wire: "instanceId", Query: "InstanceId", Shape: "InstanceId", Required: true},
-		{Name: "DeviceIndex", Wire: "deviceIndex", Query: "DeviceIndex", Shape: "Integer", Required: true},
-	}},
-	{Name: "AttachNetworkInterfaceResult", Kind: model.Structure, Members: []model.Member{
-		{Name: "AttachmentId", Wire: "attachmentId", Query: "AttachmentId", Shape: "String"},
-		{Name: "NetworkCardIndex", Wire: "networkCardIndex", Query: "NetworkCardIndex", Shape: "Integer"},
 	}},
 	{Name: "AttachmentEnaSrdSpecification", Kind: model.Structure, Members: []model.Member{
 		{Name: "EnaSrdEnabled", Wire: "enaSrdEnabled", Query: "EnaSrdEnabled", Shape: "Boolean"},
@@ -244,7 +187,6 @@ var shapes1 = []model.Shape{
 	}},
 	{Name: "Boolean", Kind: model.Boolean},
 	{Name: "BootModeValues", Kind: model.String},
-	{Name: "BoxedBoolean", Kind: model.Boolean},
 	{Name: "CapacityReservationPreference", Kind: model.String},
 	{Name: "CapacityReservationSpecificationResponse", Kind: model.Structure, Members: []model.Member{
 		{Name: "CapacityReservationPreference", Wire: "capacityReservationPreference", Query: "CapacityReservationPreference", Shape: "CapacityReservationPreference"},
@@ -259,11 +201,6 @@ var shapes1 = []model.Shape{
 		{Name: "CidrBlock", Wire: "cidrBlock", Query: "CidrBlock", Shape: "String"},
 	}},
 	{Name: "CidrBlockSet", Kind: model.List, Elem: "CidrBlock", Wire: "item"},
-	{Name: "ClassicLinkDnsSupport", Kind: model.Structure, Members: []model.Member{
-		{Name: "ClassicLinkDnsSupported", Wire: "classicLinkDnsSupported", Query: "ClassicLinkDnsSupported", Shape: "Boolean"},
-		{Name: "VpcId", Wire: "vpcId", Query: "VpcId", Shape: "String"},
-	}},
-	{Name: "ClassicLinkDnsSupportList", Kind: model.List, Elem: "ClassicLinkDnsSupport", Wire: "item"},
 	{Name: "CoipPoolId", Kind: model.String},
 	{Name: "ConnectionTrackingConfiguration", Kind: model.Structure, Members: []model.Member{
 		{Name: "TcpEstablishedTimeout", Wire: "tcpEstablishedTimeout", Query: "TcpEstablishedTimeout", Shape: "Integer"},
@@ -309,18 +246,6 @@ var shapes1 = []model.Shape{
 	}},
 	{Name: "CreateInternetGatewayResult", Kind: model.Structure, Members: []model.Member{
 		{Name: "InternetGateway", Wire: "internetGateway", Query: "InternetGateway", Shape: "InternetGateway"},
-	}},
-	{Name: "CreateManagedPrefixListRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "DryRun", Shape: "Boolean"},
-		{Name: "PrefixListName", Shape: "String", Required: true},
-		{Name: "Entries", Wire: "Entry", Shape: "AddPrefixListEntries"},
-		{Name: "MaxEntries", Shape: "Integer", Required: true},
-		{Name: "TagSpecifications", Wire: "TagSpecification", Shape: "TagSpecificationList"},
-		{Name: "AddressFamily", Shape: "String", Required: true},
-		{Name: "ClientToken", Shape: "String"},
-	}},
-	{Name: "CreateManagedPrefixListResult", Kind: model.Structure, Members: []model.Member{
-		{Name: "PrefixList", Wire: "prefixList", Query: "PrefixList", Shape: "ManagedPrefixList"},
 	}},
 	{Name: "CreateNetworkAclEntryRequest", Kind: model.Structure, Members: []model.Member{
 		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
@@ -448,5 +373,79 @@ var shapes1 = []model.Shape{
 		{Name: "VpcId", Wire: "vpcId", Query: "VpcId", Shape: "VpcId", Required: true},
 		{Name: "PeerVpcId", Wire: "peerVpcId", Query: "PeerVpcId", Shape: "String"},
 		{Name: "PeerOwnerId", Wire: "peerOwnerId", Query: "PeerOwnerId", Shape: "String"},
+	}},
+	{Name: "CreateVpcPeeringConnectionResult", Kind: model.Structure, Members: []model.Member{
+		{Name: "VpcPeeringConnection", Wire: "vpcPeeringConnection", Query: "VpcPeeringConnection", Shape: "VpcPeeringConnection"},
+	}},
+	{Name: "CreateVpcRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "CidrBlock", Shape: "String"},
+		{Name: "Ipv6Pool", Shape: "Ipv6PoolEc2Id"},
+		{Name: "Ipv6CidrBlock", Shape: "String"},
+		{Name: "Ipv4IpamPoolId", Shape: "IpamPoolId"},
+		{Name: "Ipv4NetmaskLength", Shape: "NetmaskLength"},
+		{Name: "Ipv6IpamPoolId", Shape: "IpamPoolId"},
+		{Name: "Ipv6NetmaskLength", Shape: "NetmaskLength"},
+		{Name: "Ipv6CidrBlockNetworkBorderGroup", Shape: "String"},
+		{Name: "VpcEncryptionControl", Shape: "VpcEncryptionControlConfiguration"},
+		{Name: "TagSpecifications", Wire: "TagSpecification", Shape: "TagSpecificationList"},
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+		{Name: "InstanceTenancy", Wire: "instanceTenancy", Query: "InstanceTenancy", Shape: "Tenancy"},
+		{Name: "AmazonProvidedIpv6CidrBlock", Wire: "amazonProvidedIpv6CidrBlock", Query: "AmazonProvidedIpv6CidrBlock", Shape: "Boolean"},
+	}},
+	{Name: "CreateVpcResult", Kind: model.Structure, Members: []model.Member{
+		{Name: "Vpc", Wire: "vpc", Query: "Vpc", Shape: "Vpc"},
+	}},
+	{Name: "DITOMaxResults", Kind: model.Integer, HasMin: true, Min: 5, HasMax: true, Max: 1000},
+	{Name: "DateTime", Kind: model.Timestamp},
+	{Name: "DeleteInternetGatewayRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+		{Name: "InternetGatewayId", Wire: "internetGatewayId", Query: "InternetGatewayId", Shape: "InternetGatewayId", Required: true},
+	}},
+	{Name: "DeleteNetworkAclEntryRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+		{Name: "NetworkAclId", Wire: "networkAclId", Query: "NetworkAclId", Shape: "NetworkAclId", Required: true},
+		{Name: "RuleNumber", Wire: "ruleNumber", Query: "RuleNumber", Shape: "Integer", Required: true},
+		{Name: "Egress", Wire: "egress", Query: "Egress", Shape: "Boolean", Required: true},
+	}},
+	{Name: "DeleteNetworkAclRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+		{Name: "NetworkAclId", Wire: "networkAclId", Query: "NetworkAclId", Shape: "NetworkAclId", Required: true},
+	}},
+	{Name: "DeleteNetworkInterfaceRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+		{Name: "NetworkInterfaceId", Wire: "networkInterfaceId", Query: "NetworkInterfaceId", Shape: "NetworkInterfaceId", Required: true},
+	}},
+	{Name: "DeleteRouteRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "DestinationPrefixListId", Shape: "PrefixListResourceId"},
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+		{Name: "RouteTableId", Wire: "routeTableId", Query: "RouteTableId", Shape: "RouteTableId", Required: true},
+		{Name: "DestinationCidrBlock", Wire: "destinationCidrBlock", Query: "DestinationCidrBlock", Shape: "String"},
+		{Name: "DestinationIpv6CidrBlock", Wire: "destinationIpv6CidrBlock", Query: "DestinationIpv6CidrBlock", Shape: "String"},
+	}},
+	{Name: "DeleteRouteTableRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+		{Name: "RouteTableId", Wire: "routeTableId", Query: "RouteTableId", Shape: "RouteTableId", Required: true},
+	}},
+	{Name: "DeleteSecurityGroupRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "GroupId", Shape: "SecurityGroupId"},
+		{Name: "GroupName", Shape: "SecurityGroupName"},
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+	}},
+	{Name: "DeleteSecurityGroupResult", Kind: model.Structure, Members: []model.Member{
+		{Name: "Return", Wire: "return", Query: "Return", Shape: "Boolean"},
+		{Name: "GroupId", Wire: "groupId", Query: "GroupId", Shape: "SecurityGroupId"},
+	}},
+	{Name: "DeleteSubnetRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "SubnetId", Shape: "SubnetId", Required: true},
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+	}},
+	{Name: "DeleteTagsRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+		{Name: "Resources", Wire: "resourceId", Query: "ResourceId", Shape: "ResourceIdList", Required: true},
+		{Name: "Tags", Wire: "tag", Query: "Tag", Shape: "TagList"},
+	}},
+	{Name: "DeleteVpcPeeringConnectionRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+		{Name: "VpcPeeringConnectionId", Wire: "vpcPeeringConnectionId", Query: "VpcPeeringConnectionId", Shape: "VpcPeeringConnectionId", Required: true},
 	}},
 }

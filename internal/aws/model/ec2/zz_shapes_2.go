@@ -5,87 +5,6 @@ package ec2
 import "trellis/internal/aws/model"
 
 var shapes2 = []model.Shape{
-	{Name: "CreateVpcPeeringConnectionResult", Kind: model.Structure, Members: []model.Member{
-		{Name: "VpcPeeringConnection", Wire: "vpcPeeringConnection", Query: "VpcPeeringConnection", Shape: "VpcPeeringConnection"},
-	}},
-	{Name: "CreateVpcRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "CidrBlock", Shape: "String"},
-		{Name: "Ipv6Pool", Shape: "Ipv6PoolEc2Id"},
-		{Name: "Ipv6CidrBlock", Shape: "String"},
-		{Name: "Ipv4IpamPoolId", Shape: "IpamPoolId"},
-		{Name: "Ipv4NetmaskLength", Shape: "NetmaskLength"},
-		{Name: "Ipv6IpamPoolId", Shape: "IpamPoolId"},
-		{Name: "Ipv6NetmaskLength", Shape: "NetmaskLength"},
-		{Name: "Ipv6CidrBlockNetworkBorderGroup", Shape: "String"},
-		{Name: "VpcEncryptionControl", Shape: "VpcEncryptionControlConfiguration"},
-		{Name: "TagSpecifications", Wire: "TagSpecification", Shape: "TagSpecificationList"},
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-		{Name: "InstanceTenancy", Wire: "instanceTenancy", Query: "InstanceTenancy", Shape: "Tenancy"},
-		{Name: "AmazonProvidedIpv6CidrBlock", Wire: "amazonProvidedIpv6CidrBlock", Query: "AmazonProvidedIpv6CidrBlock", Shape: "Boolean"},
-	}},
-	{Name: "CreateVpcResult", Kind: model.Structure, Members: []model.Member{
-		{Name: "Vpc", Wire: "vpc", Query: "Vpc", Shape: "Vpc"},
-	}},
-	{Name: "DITOMaxResults", Kind: model.Integer, HasMin: true, Min: 5, HasMax: true, Max: 1000},
-	{Name: "DateTime", Kind: model.Timestamp},
-	{Name: "DeleteInternetGatewayRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-		{Name: "InternetGatewayId", Wire: "internetGatewayId", Query: "InternetGatewayId", Shape: "InternetGatewayId", Required: true},
-	}},
-	{Name: "DeleteManagedPrefixListRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "DryRun", Shape: "Boolean"},
-		{Name: "PrefixListId", Shape: "PrefixListResourceId", Required: true},
-	}},
-	{Name: "DeleteManagedPrefixListResult", Kind: model.Structure, Members: []model.Member{
-		{Name: "PrefixList", Wire: "prefixList", Query: "PrefixList", Shape: "ManagedPrefixList"},
-	}},
-	{Name: "DeleteNetworkAclEntryRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-		{Name: "NetworkAclId", Wire: "networkAclId", Query: "NetworkAclId", Shape: "NetworkAclId", Required: true},
-		{Name: "RuleNumber", Wire: "ruleNumber", Query: "RuleNumber", Shape: "Integer", Required: true},
-		{Name: "Egress", Wire: "egress", Query: "Egress", Shape: "Boolean", Required: true},
-	}},
-	{Name: "DeleteNetworkAclRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-		{Name: "NetworkAclId", Wire: "networkAclId", Query: "NetworkAclId", Shape: "NetworkAclId", Required: true},
-	}},
-	{Name: "DeleteNetworkInterfaceRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-		{Name: "NetworkInterfaceId", Wire: "networkInterfaceId", Query: "NetworkInterfaceId", Shape: "NetworkInterfaceId", Required: true},
-	}},
-	{Name: "DeleteRouteRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "DestinationPrefixListId", Shape: "PrefixListResourceId"},
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-		{Name: "RouteTableId", Wire: "routeTableId", Query: "RouteTableId", Shape: "RouteTableId", Required: true},
-		{Name: "DestinationCidrBlock", Wire: "destinationCidrBlock", Query: "DestinationCidrBlock", Shape: "String"},
-		{Name: "DestinationIpv6CidrBlock", Wire: "destinationIpv6CidrBlock", Query: "DestinationIpv6CidrBlock", Shape: "String"},
-	}},
-	{Name: "DeleteRouteTableRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-		{Name: "RouteTableId", Wire: "routeTableId", Query: "RouteTableId", Shape: "RouteTableId", Required: true},
-	}},
-	{Name: "DeleteSecurityGroupRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "GroupId", Shape: "SecurityGroupId"},
-		{Name: "GroupName", Shape: "SecurityGroupName"},
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-	}},
-	{Name: "DeleteSecurityGroupResult", Kind: model.Structure, Members: []model.Member{
-		{Name: "Return", Wire: "return", Query: "Return", Shape: "Boolean"},
-		{Name: "GroupId", Wire: "groupId", Query: "GroupId", Shape: "SecurityGroupId"},
-	}},
-	{Name: "DeleteSubnetRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "SubnetId", Shape: "SubnetId", Required: true},
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-	}},
-	{Name: "DeleteTagsRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-		{Name: "Resources", Wire: "resourceId", Query: "ResourceId", Shape: "ResourceIdList", Required: true},
-		{Name: "Tags", Wire: "tag", Query: "Tag", Shape: "TagList"},
-	}},
-	{Name: "DeleteVpcPeeringConnectionRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-		{Name: "VpcPeeringConnectionId", Wire: "vpcPeeringConnectionId", Query: "VpcPeeringConnectionId", Shape: "VpcPeeringConnectionId", Required: true},
-	}},
 	{Name: "DeleteVpcPeeringConnectionResult", Kind: model.Structure, Members: []model.Member{
 		{Name: "Return", Wire: "return", Query: "Return", Shape: "Boolean"},
 	}},
@@ -383,25 +302,6 @@ var shapes2 = []model.Shape{
 		{Name: "EnableNetworkAddressUsageMetrics", Wire: "enableNetworkAddressUsageMetrics", Query: "EnableNetworkAddressUsageMetrics", Shape: "AttributeBooleanValue"},
 		{Name: "VpcId", Wire: "vpcId", Query: "VpcId", Shape: "String"},
 	}},
-	{Name: "DescribeVpcClassicLinkDnsSupportMaxResults", Kind: model.Integer, HasMin: true, Min: 5, HasMax: true, Max: 255},
-	{Name: "DescribeVpcClassicLinkDnsSupportNextToken", Kind: model.String, HasMin: true, Min: 1, HasMax: true, Max: 1024},
-	{Name: "DescribeVpcClassicLinkDnsSupportRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "VpcIds", Shape: "VpcClassicLinkIdList"},
-		{Name: "MaxResults", Wire: "maxResults", Query: "MaxResults", Shape: "DescribeVpcClassicLinkDnsSupportMaxResults"},
-		{Name: "NextToken", Wire: "nextToken", Query: "NextToken", Shape: "DescribeVpcClassicLinkDnsSupportNextToken"},
-	}},
-	{Name: "DescribeVpcClassicLinkDnsSupportResult", Kind: model.Structure, Members: []model.Member{
-		{Name: "NextToken", Wire: "nextToken", Query: "NextToken", Shape: "DescribeVpcClassicLinkDnsSupportNextToken"},
-		{Name: "Vpcs", Wire: "vpcs", Query: "Vpcs", Shape: "ClassicLinkDnsSupportList"},
-	}},
-	{Name: "DescribeVpcClassicLinkRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-		{Name: "VpcIds", Wire: "VpcId", Shape: "VpcClassicLinkIdList"},
-		{Name: "Filters", Wire: "Filter", Shape: "FilterList"},
-	}},
-	{Name: "DescribeVpcClassicLinkResult", Kind: model.Structure, Members: []model.Member{
-		{Name: "Vpcs", Wire: "vpcSet", Query: "VpcSet", Shape: "VpcClassicLinkList"},
-	}},
 	{Name: "DescribeVpcEndpointsRequest", Kind: model.Structure, Members: []model.Member{
 		{Name: "DryRun", Shape: "Boolean"},
 		{Name: "VpcEndpointIds", Wire: "VpcEndpointId", Shape: "VpcEndpointIdList"},
@@ -452,4 +352,94 @@ var shapes2 = []model.Shape{
 		{Name: "Key", Wire: "key", Query: "Key", Shape: "String"},
 		{Name: "Values", Wire: "valueSet", Query: "ValueSet", Shape: "DhcpConfigurationValueList"},
 	}},
+	{Name: "DhcpConfigurationList", Kind: model.List, Elem: "DhcpConfiguration", Wire: "item"},
+	{Name: "DhcpConfigurationValueList", Kind: model.List, Elem: "AttributeValue", Wire: "item"},
+	{Name: "DhcpOptions", Kind: model.Structure, Members: []model.Member{
+		{Name: "OwnerId", Wire: "ownerId", Query: "OwnerId", Shape: "String"},
+		{Name: "Tags", Wire: "tagSet", Query: "TagSet", Shape: "TagList"},
+		{Name: "DhcpOptionsId", Wire: "dhcpOptionsId", Query: "DhcpOptionsId", Shape: "String"},
+		{Name: "DhcpConfigurations", Wire: "dhcpConfigurationSet", Query: "DhcpConfigurationSet", Shape: "DhcpConfigurationList"},
+	}},
+	{Name: "DhcpOptionsId", Kind: model.String},
+	{Name: "DhcpOptionsIdStringList", Kind: model.List, Elem: "DhcpOptionsId", Wire: "DhcpOptionsId"},
+	{Name: "DhcpOptionsList", Kind: model.List, Elem: "DhcpOptions", Wire: "item"},
+	{Name: "DisassociateRouteTableRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+		{Name: "AssociationId", Wire: "associationId", Query: "AssociationId", Shape: "RouteTableAssociationId", Required: true},
+	}},
+	{Name: "DisassociateVpcCidrBlockRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "AssociationId", Wire: "associationId", Query: "AssociationId", Shape: "VpcCidrAssociationId", Required: true},
+	}},
+	{Name: "DisassociateVpcCidrBlockResult", Kind: model.Structure, Members: []model.Member{
+		{Name: "Ipv6CidrBlockAssociation", Wire: "ipv6CidrBlockAssociation", Query: "Ipv6CidrBlockAssociation", Shape: "VpcIpv6CidrBlockAssociation"},
+		{Name: "CidrBlockAssociation", Wire: "cidrBlockAssociation", Query: "CidrBlockAssociation", Shape: "VpcCidrBlockAssociation"},
+		{Name: "VpcId", Wire: "vpcId", Query: "VpcId", Shape: "String"},
+	}},
+	{Name: "DnsEntry", Kind: model.Structure, Members: []model.Member{
+		{Name: "DnsName", Wire: "dnsName", Query: "DnsName", Shape: "String"},
+		{Name: "HostedZoneId", Wire: "hostedZoneId", Query: "HostedZoneId", Shape: "String"},
+	}},
+	{Name: "DnsEntrySet", Kind: model.List, Elem: "DnsEntry", Wire: "item"},
+	{Name: "DnsOptions", Kind: model.Structure, Members: []model.Member{
+		{Name: "DnsRecordIpType", Wire: "dnsRecordIpType", Query: "DnsRecordIpType", Shape: "DnsRecordIpType"},
+		{Name: "PrivateDnsOnlyForInboundResolverEndpoint", Wire: "privateDnsOnlyForInboundResolverEndpoint", Query: "PrivateDnsOnlyForInboundResolverEndpoint", Shape: "Boolean"},
+		{Name: "PrivateDnsPreference", Wire: "privateDnsPreference", Query: "PrivateDnsPreference", Shape: "String"},
+		{Name: "PrivateDnsSpecifiedDomains", Wire: "privateDnsSpecifiedDomainSet", Query: "PrivateDnsSpecifiedDomainSet", Shape: "PrivateDnsSpecifiedDomainSet"},
+	}},
+	{Name: "DnsRecordIpType", Kind: model.String},
+	{Name: "DomainType", Kind: model.String},
+	{Name: "EbsInstanceBlockDevice", Kind: model.Structure, Members: []model.Member{
+		{Name: "AttachTime", Wire: "attachTime", Query: "AttachTime", Shape: "DateTime"},
+		{Name: "DeleteOnTermination", Wire: "deleteOnTermination", Query: "DeleteOnTermination", Shape: "Boolean"},
+		{Name: "Status", Wire: "status", Query: "Status", Shape: "AttachmentStatus"},
+		{Name: "VolumeId", Wire: "volumeId", Query: "VolumeId", Shape: "String"},
+		{Name: "AssociatedResource", Wire: "associatedResource", Query: "AssociatedResource", Shape: "String"},
+		{Name: "VolumeOwnerId", Wire: "volumeOwnerId", Query: "VolumeOwnerId", Shape: "String"},
+		{Name: "Operator", Wire: "operator", Query: "Operator", Shape: "OperatorResponse"},
+		{Name: "EbsCardIndex", Wire: "ebsCardIndex", Query: "EbsCardIndex", Shape: "Integer"},
+	}},
+	{Name: "EbsStatusDetails", Kind: model.Structure, Members: []model.Member{
+		{Name: "ImpairedSince", Wire: "impairedSince", Query: "ImpairedSince", Shape: "MillisecondDateTime"},
+		{Name: "Name", Wire: "name", Query: "Name", Shape: "StatusName"},
+		{Name: "Status", Wire: "status", Query: "Status", Shape: "StatusType"},
+	}},
+	{Name: "EbsStatusDetailsList", Kind: model.List, Elem: "EbsStatusDetails", Wire: "item"},
+	{Name: "EbsStatusSummary", Kind: model.Structure, Members: []model.Member{
+		{Name: "Details", Wire: "details", Query: "Details", Shape: "EbsStatusDetailsList"},
+		{Name: "Status", Wire: "status", Query: "Status", Shape: "SummaryStatus"},
+	}},
+	{Name: "EgressOnlyInternetGateway", Kind: model.Structure, Members: []model.Member{
+		{Name: "Attachments", Wire: "attachmentSet", Query: "AttachmentSet", Shape: "InternetGatewayAttachmentList"},
+		{Name: "EgressOnlyInternetGatewayId", Wire: "egressOnlyInternetGatewayId", Query: "EgressOnlyInternetGatewayId", Shape: "EgressOnlyInternetGatewayId"},
+		{Name: "Tags", Wire: "tagSet", Query: "TagSet", Shape: "TagList"},
+	}},
+	{Name: "EgressOnlyInternetGatewayId", Kind: model.String},
+	{Name: "EgressOnlyInternetGatewayIdList", Kind: model.List, Elem: "EgressOnlyInternetGatewayId", Wire: "item"},
+	{Name: "EgressOnlyInternetGatewayList", Kind: model.List, Elem: "EgressOnlyInternetGateway", Wire: "item"},
+	{Name: "ElasticGpuAssociation", Kind: model.Structure, Members: []model.Member{
+		{Name: "ElasticGpuId", Wire: "elasticGpuId", Query: "ElasticGpuId", Shape: "ElasticGpuId"},
+		{Name: "ElasticGpuAssociationId", Wire: "elasticGpuAssociationId", Query: "ElasticGpuAssociationId", Shape: "String"},
+		{Name: "ElasticGpuAssociationState", Wire: "elasticGpuAssociationState", Query: "ElasticGpuAssociationState", Shape: "String"},
+		{Name: "ElasticGpuAssociationTime", Wire: "elasticGpuAssociationTime", Query: "ElasticGpuAssociationTime", Shape: "String"},
+	}},
+	{Name: "ElasticGpuAssociationList", Kind: model.List, Elem: "ElasticGpuAssociation", Wire: "item"},
+	{Name: "ElasticGpuId", Kind: model.String},
+	{Name: "ElasticInferenceAcceleratorAssociation", Kind: model.Structure, Members: []model.Member{
+		{Name: "ElasticInferenceAcceleratorArn", Wire: "elasticInferenceAcceleratorArn", Query: "ElasticInferenceAcceleratorArn", Shape: "String"},
+		{Name: "ElasticInferenceAcceleratorAssociationId", Wire: "elasticInferenceAcceleratorAssociationId", Query: "ElasticInferenceAcceleratorAssociationId", Shape: "String"},
+		{Name: "ElasticInferenceAcceleratorAssociationState", Wire: "elasticInferenceAcceleratorAssociationState", Query: "ElasticInferenceAcceleratorAssociationState", Shape: "String"},
+		{Name: "ElasticInferenceAcceleratorAssociationTime", Wire: "elasticInferenceAcceleratorAssociationTime", Query: "ElasticInferenceAcceleratorAssociationTime", Shape: "DateTime"},
+	}},
+	{Name: "ElasticInferenceAcceleratorAssociationList", Kind: model.List, Elem: "ElasticInferenceAcceleratorAssociation", Wire: "item"},
+	{Name: "EnaSrdSpecification", Kind: model.Structure, Members: []model.Member{
+		{Name: "EnaSrdEnabled", Shape: "Boolean"},
+		{Name: "EnaSrdUdpSpecification", Shape: "EnaSrdUdpSpecification"},
+	}},
+	{Name: "EnaSrdUdpSpecification", Kind: model.Structure, Members: []model.Member{
+		{Name: "EnaSrdUdpEnabled", Shape: "Boolean"},
+	}},
+	{Name: "EnclaveOptions", Kind: model.Structure, Members: []model.Member{
+		{Name: "Enabled", Wire: "enabled", Query: "Enabled", Shape: "Boolean"},
+	}},
+	{Name: "EventCode", Kind: model.String},
 }

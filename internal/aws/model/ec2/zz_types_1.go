@@ -24,11 +24,6 @@ type AccountAttributeValue struct {
 	AttributeValue *string
 }
 
-type AddPrefixListEntry struct {
-	Cidr        *string
-	Description *string
-}
-
 type Address struct {
 	AllocationId            *string
 	AssociationId           *string
@@ -60,39 +55,6 @@ type ApplicationStatusSummary struct {
 	ImpairedSince *time.Time
 }
 
-type AssignIpv6AddressesInput struct {
-	Ipv6PrefixCount    *int32
-	Ipv6Prefixes       []string
-	NetworkInterfaceId *string
-	Ipv6Addresses      []string
-	Ipv6AddressCount   *int32
-}
-
-type AssignIpv6AddressesOutput struct {
-	AssignedIpv6Addresses []string
-	AssignedIpv6Prefixes  []string
-	NetworkInterfaceId    *string
-}
-
-type AssignPrivateIpAddressesInput struct {
-	Ipv4Prefixes                   []string
-	Ipv4PrefixCount                *int32
-	NetworkInterfaceId             *string
-	PrivateIpAddresses             []string
-	SecondaryPrivateIpAddressCount *int32
-	AllowReassignment              *bool
-}
-
-type AssignPrivateIpAddressesOutput struct {
-	NetworkInterfaceId         *string
-	AssignedPrivateIpAddresses []AssignedPrivateIpAddress
-	AssignedIpv4Prefixes       []Ipv4PrefixSpecification
-}
-
-type AssignedPrivateIpAddress struct {
-	PrivateIpAddress *string
-}
-
 type AssociateRouteTableInput struct {
 	GatewayId      *string
 	PublicIpv4Pool *string
@@ -104,18 +66,6 @@ type AssociateRouteTableInput struct {
 type AssociateRouteTableOutput struct {
 	AssociationId    *string
 	AssociationState *RouteTableAssociationState
-}
-
-type AssociateSubnetCidrBlockInput struct {
-	Ipv6IpamPoolId    *string
-	Ipv6NetmaskLength *int32
-	SubnetId          *string
-	Ipv6CidrBlock     *string
-}
-
-type AssociateSubnetCidrBlockOutput struct {
-	Ipv6CidrBlockAssociation *SubnetIpv6CidrBlockAssociation
-	SubnetId                 *string
 }
 
 type AssociateVpcCidrBlockInput struct {
@@ -144,21 +94,6 @@ type AttachInternetGatewayInput struct {
 }
 
 type AttachInternetGatewayOutput struct{}
-
-type AttachNetworkInterfaceInput struct {
-	NetworkCardIndex    *int32
-	EnaSrdSpecification *EnaSrdSpecification
-	EnaQueueCount       *int32
-	DryRun              *bool
-	NetworkInterfaceId  *string
-	InstanceId          *string
-	DeviceIndex         *int32
-}
-
-type AttachNetworkInterfaceOutput struct {
-	AttachmentId     *string
-	NetworkCardIndex *int32
-}
 
 type AttachmentEnaSrdSpecification struct {
 	EnaSrdEnabled          *bool
@@ -261,11 +196,6 @@ type CidrBlock struct {
 	CidrBlock *string
 }
 
-type ClassicLinkDnsSupport struct {
-	ClassicLinkDnsSupported *bool
-	VpcId                   *string
-}
-
 type ConnectionTrackingConfiguration struct {
 	TcpEstablishedTimeout *int32
 	UdpStreamTimeout      *int32
@@ -317,20 +247,6 @@ type CreateInternetGatewayInput struct {
 
 type CreateInternetGatewayOutput struct {
 	InternetGateway *InternetGateway
-}
-
-type CreateManagedPrefixListInput struct {
-	DryRun            *bool
-	PrefixListName    *string
-	Entries           []AddPrefixListEntry
-	MaxEntries        *int32
-	TagSpecifications []TagSpecification
-	AddressFamily     *string
-	ClientToken       *string
-}
-
-type CreateManagedPrefixListOutput struct {
-	PrefixList *ManagedPrefixList
 }
 
 type CreateNetworkAclEntryInput struct {
@@ -511,15 +427,6 @@ type DeleteInternetGatewayInput struct {
 
 type DeleteInternetGatewayOutput struct{}
 
-type DeleteManagedPrefixListInput struct {
-	DryRun       *bool
-	PrefixListId *string
-}
-
-type DeleteManagedPrefixListOutput struct {
-	PrefixList *ManagedPrefixList
-}
-
 type DeleteNetworkAclEntryInput struct {
 	DryRun       *bool
 	NetworkAclId *string
@@ -552,3 +459,97 @@ type DeleteRouteInput struct {
 }
 
 type DeleteRouteOutput struct{}
+
+type DeleteRouteTableInput struct {
+	DryRun       *bool
+	RouteTableId *string
+}
+
+type DeleteRouteTableOutput struct{}
+
+type DeleteSecurityGroupInput struct {
+	GroupId   *string
+	GroupName *string
+	DryRun    *bool
+}
+
+type DeleteSecurityGroupOutput struct {
+	Return  *bool
+	GroupId *string
+}
+
+type DeleteSubnetInput struct {
+	SubnetId *string
+	DryRun   *bool
+}
+
+type DeleteSubnetOutput struct{}
+
+type DeleteTagsInput struct {
+	DryRun    *bool
+	Resources []string
+	Tags      []Tag
+}
+
+type DeleteTagsOutput struct{}
+
+type DeleteVpcInput struct {
+	VpcId  *string
+	DryRun *bool
+}
+
+type DeleteVpcOutput struct{}
+
+type DeleteVpcPeeringConnectionInput struct {
+	DryRun                 *bool
+	VpcPeeringConnectionId *string
+}
+
+type DeleteVpcPeeringConnectionOutput struct {
+	Return *bool
+}
+
+type DescribeAccountAttributesInput struct {
+	DryRun         *bool
+	AttributeNames []string
+}
+
+type DescribeAccountAttributesOutput struct {
+	AccountAttributes []AccountAttribute
+}
+
+type DescribeAddressesAttributeInput struct {
+	AllocationIds []string
+	Attribute     *string
+	NextToken     *string
+	MaxResults    *int32
+	DryRun        *bool
+}
+
+type DescribeAddressesAttributeOutput struct {
+	Addresses []AddressAttribute
+	NextToken *string
+}
+
+type DescribeAddressesInput struct {
+	PublicIps     []string
+	DryRun        *bool
+	Filters       []Filter
+	AllocationIds []string
+}
+
+type DescribeAddressesOutput struct {
+	Addresses []Address
+}
+
+type DescribeAvailabilityZonesInput struct {
+	ZoneNames            []string
+	ZoneIds              []string
+	AllAvailabilityZones *bool
+	DryRun               *bool
+	Filters              []Filter
+}
+
+type DescribeAvailabilityZonesOutput struct {
+	AvailabilityZones []AvailabilityZone
+}

@@ -6,100 +6,6 @@ import (
 	"time"
 )
 
-type DeleteRouteTableInput struct {
-	DryRun       *bool
-	RouteTableId *string
-}
-
-type DeleteRouteTableOutput struct{}
-
-type DeleteSecurityGroupInput struct {
-	GroupId   *string
-	GroupName *string
-	DryRun    *bool
-}
-
-type DeleteSecurityGroupOutput struct {
-	Return  *bool
-	GroupId *string
-}
-
-type DeleteSubnetInput struct {
-	SubnetId *string
-	DryRun   *bool
-}
-
-type DeleteSubnetOutput struct{}
-
-type DeleteTagsInput struct {
-	DryRun    *bool
-	Resources []string
-	Tags      []Tag
-}
-
-type DeleteTagsOutput struct{}
-
-type DeleteVpcInput struct {
-	VpcId  *string
-	DryRun *bool
-}
-
-type DeleteVpcOutput struct{}
-
-type DeleteVpcPeeringConnectionInput struct {
-	DryRun                 *bool
-	VpcPeeringConnectionId *string
-}
-
-type DeleteVpcPeeringConnectionOutput struct {
-	Return *bool
-}
-
-type DescribeAccountAttributesInput struct {
-	DryRun         *bool
-	AttributeNames []string
-}
-
-type DescribeAccountAttributesOutput struct {
-	AccountAttributes []AccountAttribute
-}
-
-type DescribeAddressesAttributeInput struct {
-	AllocationIds []string
-	Attribute     *string
-	NextToken     *string
-	MaxResults    *int32
-	DryRun        *bool
-}
-
-type DescribeAddressesAttributeOutput struct {
-	Addresses []AddressAttribute
-	NextToken *string
-}
-
-type DescribeAddressesInput struct {
-	PublicIps     []string
-	DryRun        *bool
-	Filters       []Filter
-	AllocationIds []string
-}
-
-type DescribeAddressesOutput struct {
-	Addresses []Address
-}
-
-type DescribeAvailabilityZonesInput struct {
-	ZoneNames            []string
-	ZoneIds              []string
-	AllAvailabilityZones *bool
-	DryRun               *bool
-	Filters              []Filter
-}
-
-type DescribeAvailabilityZonesOutput struct {
-	AvailabilityZones []AvailabilityZone
-}
-
 type DescribeDhcpOptionsInput struct {
 	DhcpOptionsIds []string
 	NextToken      *string
@@ -384,27 +290,6 @@ type DescribeVpcAttributeOutput struct {
 	VpcId                            *string
 }
 
-type DescribeVpcClassicLinkDnsSupportInput struct {
-	VpcIds     []string
-	MaxResults *int32
-	NextToken  *string
-}
-
-type DescribeVpcClassicLinkDnsSupportOutput struct {
-	NextToken *string
-	Vpcs      []ClassicLinkDnsSupport
-}
-
-type DescribeVpcClassicLinkInput struct {
-	DryRun  *bool
-	VpcIds  []string
-	Filters []Filter
-}
-
-type DescribeVpcClassicLinkOutput struct {
-	Vpcs []VpcClassicLink
-}
-
 type DescribeVpcEndpointsInput struct {
 	DryRun         *bool
 	VpcEndpointIds []string
@@ -479,15 +364,6 @@ type DisassociateRouteTableInput struct {
 
 type DisassociateRouteTableOutput struct{}
 
-type DisassociateSubnetCidrBlockInput struct {
-	AssociationId *string
-}
-
-type DisassociateSubnetCidrBlockOutput struct {
-	Ipv6CidrBlockAssociation *SubnetIpv6CidrBlockAssociation
-	SubnetId                 *string
-}
-
 type DisassociateVpcCidrBlockInput struct {
 	AssociationId *string
 }
@@ -550,4 +426,79 @@ type ElasticInferenceAcceleratorAssociation struct {
 	ElasticInferenceAcceleratorAssociationId    *string
 	ElasticInferenceAcceleratorAssociationState *string
 	ElasticInferenceAcceleratorAssociationTime  *time.Time
+}
+
+type EnaSrdSpecification struct {
+	EnaSrdEnabled          *bool
+	EnaSrdUdpSpecification *EnaSrdUdpSpecification
+}
+
+type EnaSrdUdpSpecification struct {
+	EnaSrdUdpEnabled *bool
+}
+
+type EnclaveOptions struct {
+	Enabled *bool
+}
+
+type Filter struct {
+	Name   *string
+	Values []string
+}
+
+type GetManagedPrefixListAssociationsInput struct {
+	DryRun       *bool
+	PrefixListId *string
+	MaxResults   *int32
+	NextToken    *string
+}
+
+type GetManagedPrefixListAssociationsOutput struct {
+	PrefixListAssociations []PrefixListAssociation
+	NextToken              *string
+}
+
+type GetManagedPrefixListEntriesInput struct {
+	DryRun        *bool
+	PrefixListId  *string
+	TargetVersion *int64
+	MaxResults    *int32
+	NextToken     *string
+}
+
+type GetManagedPrefixListEntriesOutput struct {
+	Entries   []PrefixListEntry
+	NextToken *string
+}
+
+type GetSecurityGroupsForVpcInput struct {
+	VpcId      *string
+	NextToken  *string
+	MaxResults *int32
+	Filters    []Filter
+	DryRun     *bool
+}
+
+type GetSecurityGroupsForVpcOutput struct {
+	NextToken            *string
+	SecurityGroupForVpcs []SecurityGroupForVpc
+}
+
+type GroupIdentifier struct {
+	GroupId   *string
+	GroupName *string
+}
+
+type HibernationOptions struct {
+	Configured *bool
+}
+
+type IamInstanceProfile struct {
+	Arn *string
+	Id  *string
+}
+
+type IcmpTypeCode struct {
+	Code *int32
+	Type *int32
 }

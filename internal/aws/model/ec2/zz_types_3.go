@@ -6,81 +6,6 @@ import (
 	"time"
 )
 
-type EnaSrdSpecification struct {
-	EnaSrdEnabled          *bool
-	EnaSrdUdpSpecification *EnaSrdUdpSpecification
-}
-
-type EnaSrdUdpSpecification struct {
-	EnaSrdUdpEnabled *bool
-}
-
-type EnclaveOptions struct {
-	Enabled *bool
-}
-
-type Filter struct {
-	Name   *string
-	Values []string
-}
-
-type GetManagedPrefixListAssociationsInput struct {
-	DryRun       *bool
-	PrefixListId *string
-	MaxResults   *int32
-	NextToken    *string
-}
-
-type GetManagedPrefixListAssociationsOutput struct {
-	PrefixListAssociations []PrefixListAssociation
-	NextToken              *string
-}
-
-type GetManagedPrefixListEntriesInput struct {
-	DryRun        *bool
-	PrefixListId  *string
-	TargetVersion *int64
-	MaxResults    *int32
-	NextToken     *string
-}
-
-type GetManagedPrefixListEntriesOutput struct {
-	Entries   []PrefixListEntry
-	NextToken *string
-}
-
-type GetSecurityGroupsForVpcInput struct {
-	VpcId      *string
-	NextToken  *string
-	MaxResults *int32
-	Filters    []Filter
-	DryRun     *bool
-}
-
-type GetSecurityGroupsForVpcOutput struct {
-	NextToken            *string
-	SecurityGroupForVpcs []SecurityGroupForVpc
-}
-
-type GroupIdentifier struct {
-	GroupId   *string
-	GroupName *string
-}
-
-type HibernationOptions struct {
-	Configured *bool
-}
-
-type IamInstanceProfile struct {
-	Arn *string
-	Id  *string
-}
-
-type IcmpTypeCode struct {
-	Code *int32
-	Type *int32
-}
-
 type Instance struct {
 	Architecture                            *string
 	BlockDeviceMappings                     []InstanceBlockDeviceMapping
@@ -387,21 +312,6 @@ type ManagedPrefixList struct {
 	IpamPrefixListResolverSyncEnabled *bool
 }
 
-type ModifyManagedPrefixListInput struct {
-	DryRun                            *bool
-	PrefixListId                      *string
-	CurrentVersion                    *int64
-	PrefixListName                    *string
-	AddEntries                        []AddPrefixListEntry
-	RemoveEntries                     []RemovePrefixListEntry
-	MaxEntries                        *int32
-	IpamPrefixListResolverSyncEnabled *bool
-}
-
-type ModifyManagedPrefixListOutput struct {
-	PrefixList *ManagedPrefixList
-}
-
 type ModifyNetworkInterfaceAttributeInput struct {
 	EnaSrdSpecification             *EnaSrdSpecification
 	EnablePrimaryIpv6               *bool
@@ -548,4 +458,97 @@ type NetworkAclEntry struct {
 	Protocol      *string
 	RuleAction    *string
 	RuleNumber    *int32
+}
+
+type NetworkInterface struct {
+	Association                     *NetworkInterfaceAssociation
+	Attachment                      *NetworkInterfaceAttachment
+	AvailabilityZone                *string
+	ConnectionTrackingConfiguration *ConnectionTrackingConfiguration
+	Description                     *string
+	Groups                          []GroupIdentifier
+	InterfaceType                   *string
+	Ipv6Addresses                   []NetworkInterfaceIpv6Address
+	MacAddress                      *string
+	NetworkInterfaceId              *string
+	OutpostArn                      *string
+	OwnerId                         *string
+	PrivateDnsName                  *string
+	PublicDnsName                   *string
+	PublicIpDnsNameOptions          *PublicIpDnsNameOptions
+	PrivateIpAddress                *string
+	PrivateIpAddresses              []NetworkInterfacePrivateIpAddress
+	Ipv4Prefixes                    []Ipv4PrefixSpecification
+	Ipv6Prefixes                    []Ipv6PrefixSpecification
+	RequesterId                     *string
+	RequesterManaged                *bool
+	SourceDestCheck                 *bool
+	Status                          *string
+	SubnetId                        *string
+	TagSet                          []Tag
+	VpcId                           *string
+	DenyAllIgwTraffic               *bool
+	Ipv6Native                      *bool
+	Ipv6Address                     *string
+	Operator                        *OperatorResponse
+	AssociatedSubnets               []string
+	AvailabilityZoneId              *string
+}
+
+type NetworkInterfaceAssociation struct {
+	AllocationId    *string
+	AssociationId   *string
+	IpOwnerId       *string
+	PublicDnsName   *string
+	PublicIp        *string
+	CustomerOwnedIp *string
+	CarrierIp       *string
+}
+
+type NetworkInterfaceAttachment struct {
+	AttachTime          *time.Time
+	AttachmentId        *string
+	DeleteOnTermination *bool
+	DeviceIndex         *int32
+	NetworkCardIndex    *int32
+	InstanceId          *string
+	InstanceOwnerId     *string
+	Status              *string
+	EnaSrdSpecification *AttachmentEnaSrdSpecification
+	EnaQueueCount       *int32
+}
+
+type NetworkInterfaceAttachmentChanges struct {
+	DefaultEnaQueueCount *bool
+	EnaQueueCount        *int32
+	AttachmentId         *string
+	DeleteOnTermination  *bool
+}
+
+type NetworkInterfaceIpv6Address struct {
+	Ipv6Address       *string
+	PublicIpv6DnsName *string
+	IsPrimaryIpv6     *bool
+}
+
+type NetworkInterfacePrivateIpAddress struct {
+	Association      *NetworkInterfaceAssociation
+	Primary          *bool
+	PrivateDnsName   *string
+	PrivateIpAddress *string
+}
+
+type OperatorRequest struct {
+	Principal *string
+}
+
+type OperatorResponse struct {
+	Managed         *bool
+	Principal       *string
+	HiddenByDefault *bool
+}
+
+type PayerResponsibilityEntry struct {
+	Scope                   *string
+	PayerResponsibilityType *string
 }

@@ -6,99 +6,6 @@ import (
 	"time"
 )
 
-type NetworkInterface struct {
-	Association                     *NetworkInterfaceAssociation
-	Attachment                      *NetworkInterfaceAttachment
-	AvailabilityZone                *string
-	ConnectionTrackingConfiguration *ConnectionTrackingConfiguration
-	Description                     *string
-	Groups                          []GroupIdentifier
-	InterfaceType                   *string
-	Ipv6Addresses                   []NetworkInterfaceIpv6Address
-	MacAddress                      *string
-	NetworkInterfaceId              *string
-	OutpostArn                      *string
-	OwnerId                         *string
-	PrivateDnsName                  *string
-	PublicDnsName                   *string
-	PublicIpDnsNameOptions          *PublicIpDnsNameOptions
-	PrivateIpAddress                *string
-	PrivateIpAddresses              []NetworkInterfacePrivateIpAddress
-	Ipv4Prefixes                    []Ipv4PrefixSpecification
-	Ipv6Prefixes                    []Ipv6PrefixSpecification
-	RequesterId                     *string
-	RequesterManaged                *bool
-	SourceDestCheck                 *bool
-	Status                          *string
-	SubnetId                        *string
-	TagSet                          []Tag
-	VpcId                           *string
-	DenyAllIgwTraffic               *bool
-	Ipv6Native                      *bool
-	Ipv6Address                     *string
-	Operator                        *OperatorResponse
-	AssociatedSubnets               []string
-	AvailabilityZoneId              *string
-}
-
-type NetworkInterfaceAssociation struct {
-	AllocationId    *string
-	AssociationId   *string
-	IpOwnerId       *string
-	PublicDnsName   *string
-	PublicIp        *string
-	CustomerOwnedIp *string
-	CarrierIp       *string
-}
-
-type NetworkInterfaceAttachment struct {
-	AttachTime          *time.Time
-	AttachmentId        *string
-	DeleteOnTermination *bool
-	DeviceIndex         *int32
-	NetworkCardIndex    *int32
-	InstanceId          *string
-	InstanceOwnerId     *string
-	Status              *string
-	EnaSrdSpecification *AttachmentEnaSrdSpecification
-	EnaQueueCount       *int32
-}
-
-type NetworkInterfaceAttachmentChanges struct {
-	DefaultEnaQueueCount *bool
-	EnaQueueCount        *int32
-	AttachmentId         *string
-	DeleteOnTermination  *bool
-}
-
-type NetworkInterfaceIpv6Address struct {
-	Ipv6Address       *string
-	PublicIpv6DnsName *string
-	IsPrimaryIpv6     *bool
-}
-
-type NetworkInterfacePrivateIpAddress struct {
-	Association      *NetworkInterfaceAssociation
-	Primary          *bool
-	PrivateDnsName   *string
-	PrivateIpAddress *string
-}
-
-type OperatorRequest struct {
-	Principal *string
-}
-
-type OperatorResponse struct {
-	Managed         *bool
-	Principal       *string
-	HiddenByDefault *bool
-}
-
-type PayerResponsibilityEntry struct {
-	Scope                   *string
-	PayerResponsibilityType *string
-}
-
 type PeeringConnectionOptions struct {
 	AllowDnsResolutionFromRemoteVpc            *bool
 	AllowEgressFromLocalClassicLinkToRemoteVpc *bool
@@ -235,10 +142,6 @@ type RejectVpcPeeringConnectionOutput struct {
 	Return *bool
 }
 
-type RemovePrefixListEntry struct {
-	Cidr *string
-}
-
 type ReplaceNetworkAclAssociationInput struct {
 	DryRun        *bool
 	AssociationId *string
@@ -313,17 +216,6 @@ type ResetNetworkInterfaceAttributeInput struct {
 }
 
 type ResetNetworkInterfaceAttributeOutput struct{}
-
-type RestoreManagedPrefixListVersionInput struct {
-	DryRun          *bool
-	PrefixListId    *string
-	PreviousVersion *int64
-	CurrentVersion  *int64
-}
-
-type RestoreManagedPrefixListVersionOutput struct {
-	PrefixList *ManagedPrefixList
-}
 
 type RevokeSecurityGroupEgressInput struct {
 	SecurityGroupRuleIds       []string
@@ -551,4 +443,109 @@ type Subnet struct {
 	AvailabilityZone              *string
 	DefaultForAz                  *bool
 	MapPublicIpOnLaunch           *bool
+}
+
+type SubnetCidrBlockState struct {
+	State         *string
+	StatusMessage *string
+}
+
+type SubnetIpPrefixes struct {
+	SubnetId   *string
+	IpPrefixes []string
+}
+
+type SubnetIpv6CidrBlockAssociation struct {
+	AssociationId        *string
+	Ipv6CidrBlock        *string
+	Ipv6CidrBlockState   *SubnetCidrBlockState
+	Ipv6AddressAttribute *string
+	IpSource             *string
+}
+
+type Tag struct {
+	Key   *string
+	Value *string
+}
+
+type TagDescription struct {
+	Key          *string
+	ResourceId   *string
+	ResourceType *string
+	Value        *string
+}
+
+type TagSpecification struct {
+	ResourceType *string
+	Tags         []Tag
+}
+
+type UpdateSecurityGroupRuleDescriptionsEgressInput struct {
+	DryRun                        *bool
+	GroupId                       *string
+	GroupName                     *string
+	IpPermissions                 []IpPermission
+	SecurityGroupRuleDescriptions []SecurityGroupRuleDescription
+}
+
+type UpdateSecurityGroupRuleDescriptionsEgressOutput struct {
+	Return *bool
+}
+
+type UpdateSecurityGroupRuleDescriptionsIngressInput struct {
+	DryRun                        *bool
+	GroupId                       *string
+	GroupName                     *string
+	IpPermissions                 []IpPermission
+	SecurityGroupRuleDescriptions []SecurityGroupRuleDescription
+}
+
+type UpdateSecurityGroupRuleDescriptionsIngressOutput struct {
+	Return *bool
+}
+
+type UserIdGroupPair struct {
+	Description            *string
+	UserId                 *string
+	GroupName              *string
+	GroupId                *string
+	VpcId                  *string
+	VpcPeeringConnectionId *string
+	PeeringStatus          *string
+}
+
+type Vpc struct {
+	OwnerId                     *string
+	InstanceTenancy             *string
+	Ipv6CidrBlockAssociationSet []VpcIpv6CidrBlockAssociation
+	CidrBlockAssociationSet     []VpcCidrBlockAssociation
+	IsDefault                   *bool
+	EncryptionControl           *VpcEncryptionControl
+	Tags                        []Tag
+	BlockPublicAccessStates     *BlockPublicAccessStates
+	VpcId                       *string
+	State                       *string
+	CidrBlock                   *string
+	DhcpOptionsId               *string
+}
+
+type VpcCidrBlockAssociation struct {
+	AssociationId  *string
+	CidrBlock      *string
+	CidrBlockState *VpcCidrBlockState
+}
+
+type VpcCidrBlockState struct {
+	State         *string
+	StatusMessage *string
+}
+
+type VpcEncryptionControl struct {
+	VpcId                  *string
+	VpcEncryptionControlId *string
+	Mode                   *string
+	State                  *string
+	StateMessage           *string
+	ResourceExclusions     *VpcEncryptionControlExclusions
+	Tags                   []Tag
 }
