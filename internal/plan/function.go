@@ -14,22 +14,24 @@ import (
 
 func (b *builder) functions() []sandbox.Function {
 	var out []sandbox.Function
-	for f := range state.Functions.All(b.Snapshot) {
-		for _, c := range append([]function.Config{f.Latest}, f.Versions...) {
-			one, err := b.function(f, &c)
-			if err != nil {
-				b.problem(f.ARN(), err)
-				continue
-			}
-			out = append(out, one)
+	for c := range state.FunctionConfigs.All(b.Snapshot) {
+		f, ok := state.Functions.Get(b, c.Function)
+		if !ok {
+			continue
 		}
+		one, err := b.function(f, c)
+		if err != nil {
+			b.problem(c.Qualified(), err)
+			continue
+		}
+		out = append(out, one)
 	}
 	return out
 }
 
 func (b *builder) function(f *function.Function, c *function.Config) (sandbox.Function, error) {
-	out := sandbox.Function{ARN: f.ARN(), Version: c.Version, Runtime: c.Runtime, Handler: c.Handler, Environment: c.Environment, Role: c.Role,
-		MemoryMB: int(c.Memory), EphemeralMB: int(c.Ephemeral), Timeout: time.Duration(c.Timeout) * time.Second, LogGroup: f.LogGroup}
+	out := sandbox.Function{ARN: c.Function, Version: c.Version, Runtime: c.Runtime, Handler: c.Handler, Environment: c.Environment, Role: c.Role,
+		MemoryMB: int(c.Memory), EphemeralMB: int(c.Ephemeral), Timeout: time.Duration(c.Timeout) * time.Second, LogGroup: c.LogGroup}
 	var err error
 	if out.Code, err = digest(c.CodeSHA256); err != nil {
 		return out, err
@@ -49,13 +51,13 @@ func (b *builder) function(f *function.Function, c *function.Config) (sandbox.Fu
 		n := int(*f.Concurrency)
 		out.Reserved = &n
 	}
-	if f.MaxRetries != nil {
-		n := int(*f.MaxRetries)
+	if retries := f.Retries(c.Version); retries != nil {
+		n := int(*retries)
 		out.Retries = &n
 	}
 	if len(c.Subnets) > 0 {
 		v, ok := state.VPCs.Get(b, c.VPC)
-		i, has := b.functionInterface(f, c)
+		i, has := b.functionInterface(c)
 		if !ok || !has {
 			return out, fmt.Errorf("the function's VPC %s or its network interface is gone", c.VPC)
 		}
@@ -65,10 +67,12 @@ func (b *builder) function(f *function.Function, c *function.Config) (sandbox.Fu
 }
 
 // functionInterface returns the interface the instances of a version are behind. One address serves a whole host.
-func (b *builder) functionInterface(f *function.Function, c *function.Config) (*vpc.NetworkInterface, bool) {
-	for _, id := range f.Interfaces {
-		if i, ok := state.Interfaces.Get(b, id); ok && i.VPC == c.VPC {
-			return i, true
+func (b *builder) functionInterface(c *function.Config) (*vpc.NetworkInterface, bool) {
+	for _, subnet := range c.Subnets {
+		for i := range state.Interfaces.By(b, state.ByUser, c.Function) {
+			if i.Subnet == subnet && c.Serves(i) {
+				return i, true
+			}
 		}
 	}
 	return nil, false

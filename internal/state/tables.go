@@ -15,7 +15,7 @@ const ByScope = "scope"
 
 // allTables lists every table there is. A table that is not listed cannot be read or written.
 func allTables() []table {
-	return slices.Concat(hostTables(), vpcTables(), latticeTables(), balancerTables(), functionTables(), identityTables(), shareTables(), logTables())
+	return slices.Concat(hostTables(), vpcTables(), latticeTables(), balancerTables(), functionTables(), identityTables(), shareTables(), logTables(), cloudControlTables())
 }
 
 func one[T any](f func(*T) string) func(*T) []string {
@@ -101,6 +101,7 @@ const (
 	ByTargetGroup = "target-group" // id or ARN
 	ByResource    = "resource"     // id or ARN
 	ByBalancer    = "balancer"     // ARN
+	ByFunction    = "function"     // unqualified ARN
 )
 
 func vpcTables() []table {
@@ -204,13 +205,16 @@ func balancerTables() []table {
 	return []table{LoadBalancers, BalancerListeners, BalancerRules, BalancerTargetGroups}
 }
 
-// Lambda tables: functions are keyed by their unqualified ARN, layers by the layer version's.
+// Lambda tables: functions are keyed by their unqualified ARN, configurations by the ARN with the version, layers by the layer
+// version's ARN.
 var (
 	Functions = &Table[function.Function]{name: "function", key: func(f *function.Function) string { return f.ARN() },
 		indexes: []Index[function.Function]{{ByScope, one(func(f *function.Function) string { return f.Scope() })}}}
-	Layers = &Table[function.Layer]{name: "layer", key: func(l *function.Layer) string { return l.ARN() + ":" + strconv.FormatInt(l.Version, 10) },
+	FunctionConfigs = &Table[function.Config]{name: "function-config", key: func(c *function.Config) string { return c.Qualified() },
+		indexes: []Index[function.Config]{{ByFunction, one(func(c *function.Config) string { return c.Function })}}}
+	Layers = &Table[function.Layer]{name: "layer", key: func(l *function.Layer) string { return l.VersionARN() },
 		indexes: []Index[function.Layer]{{ByScope, one(func(l *function.Layer) string { return l.Scope() })},
 			{ByName, one(func(l *function.Layer) string { return l.ARN() })}}}
 )
 
-func functionTables() []table { return []table{Functions, Layers} }
+func functionTables() []table { return []table{Functions, FunctionConfigs, Layers} }

@@ -168,6 +168,7 @@ var Model = &model.Service{
 		{Name: "NoPublishedVersionException", Code: "NoPublishedVersionException", Status: 400},
 		{Name: "PolicyLengthExceededException", Code: "PolicyLengthExceededException", Status: 400},
 		{Name: "PreconditionFailedException", Code: "PreconditionFailedException", Status: 412},
+		{Name: "ProvisionedConcurrencyConfigNotFoundException", Code: "ProvisionedConcurrencyConfigNotFoundException", Status: 404},
 		{Name: "PublicPolicyException", Code: "PublicPolicyException", Status: 400},
 		{Name: "RecursiveInvocationException", Code: "RecursiveInvocationException", Status: 400},
 		{Name: "RequestTooLargeException", Code: "RequestTooLargeException", Status: 413},

@@ -41,6 +41,11 @@ var operations = []model.Operation{
 		NewInput: model.New[DeleteFunctionConcurrencyInput], NewOutput: model.New[DeleteFunctionConcurrencyOutput],
 	},
 	{
+		Name: "DeleteFunctionEventInvokeConfig", Method: "DELETE", Path: "/2019-09-25/functions/{FunctionName}/event-invoke-config", Status: 204, Input: "DeleteFunctionEventInvokeConfigRequest", Output: "",
+		Errors:   []string{"InvalidParameterValueException", "ResourceConflictException", "ResourceNotFoundException", "ServiceException", "TooManyRequestsException"},
+		NewInput: model.New[DeleteFunctionEventInvokeConfigInput], NewOutput: model.New[DeleteFunctionEventInvokeConfigOutput],
+	},
+	{
 		Name: "DeleteLayerVersion", Method: "DELETE", Path: "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}", Status: 204, Input: "DeleteLayerVersionRequest", Output: "",
 		Errors:   []string{"InvalidParameterValueException", "ResourceNotFoundException", "ServiceException", "TooManyRequestsException"},
 		NewInput: model.New[DeleteLayerVersionInput], NewOutput: model.New[DeleteLayerVersionOutput],
@@ -104,6 +109,11 @@ var operations = []model.Operation{
 		Name: "GetPolicy", Method: "GET", Path: "/2015-03-31/functions/{FunctionName}/policy", Status: 200, Input: "GetPolicyRequest", Output: "GetPolicyResponse",
 		Errors:   []string{"InvalidParameterValueException", "ResourceNotFoundException", "ServiceException", "TooManyRequestsException"},
 		NewInput: model.New[GetPolicyInput], NewOutput: model.New[GetPolicyOutput],
+	},
+	{
+		Name: "GetProvisionedConcurrencyConfig", Method: "GET", Path: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency", Status: 200, Input: "GetProvisionedConcurrencyConfigRequest", Output: "GetProvisionedConcurrencyConfigResponse",
+		Errors:   []string{"InvalidParameterValueException", "ProvisionedConcurrencyConfigNotFoundException", "ResourceNotFoundException", "ServiceException", "TooManyRequestsException"},
+		NewInput: model.New[GetProvisionedConcurrencyConfigInput], NewOutput: model.New[GetProvisionedConcurrencyConfigOutput],
 	},
 	{
 		Name: "GetRuntimeManagementConfig", Method: "GET", Path: "/2021-07-20/functions/{FunctionName}/runtime-management-config", Status: 200, Input: "GetRuntimeManagementConfigRequest", Output: "GetRuntimeManagementConfigResponse",
@@ -176,6 +186,11 @@ var operations = []model.Operation{
 		NewInput: model.New[PutFunctionConcurrencyInput], NewOutput: model.New[PutFunctionConcurrencyOutput],
 	},
 	{
+		Name: "PutFunctionEventInvokeConfig", Method: "PUT", Path: "/2019-09-25/functions/{FunctionName}/event-invoke-config", Status: 200, Input: "PutFunctionEventInvokeConfigRequest", Output: "FunctionEventInvokeConfig",
+		Errors:   []string{"InvalidParameterValueException", "ResourceConflictException", "ResourceNotFoundException", "ServiceException", "TooManyRequestsException"},
+		NewInput: model.New[PutFunctionEventInvokeConfigInput], NewOutput: model.New[PutFunctionEventInvokeConfigOutput],
+	},
+	{
 		Name: "PutFunctionRecursionConfig", Method: "PUT", Path: "/2024-08-31/functions/{FunctionName}/recursion-config", Status: 200, Input: "PutFunctionRecursionConfigRequest", Output: "PutFunctionRecursionConfigResponse",
 		Errors:   []string{"InvalidParameterValueException", "ResourceConflictException", "ResourceNotFoundException", "ServiceException", "TooManyRequestsException"},
 		NewInput: model.New[PutFunctionRecursionConfigInput], NewOutput: model.New[PutFunctionRecursionConfigOutput],
@@ -219,5 +234,10 @@ var operations = []model.Operation{
 		Name: "UpdateFunctionConfiguration", Method: "PUT", Path: "/2015-03-31/functions/{FunctionName}/configuration", Status: 200, Input: "UpdateFunctionConfigurationRequest", Output: "FunctionConfiguration",
 		Errors:   []string{"CodeSigningConfigNotFoundException", "CodeVerificationFailedException", "InvalidCodeSignatureException", "InvalidParameterValueException", "PreconditionFailedException", "ResourceConflictException", "ResourceNotFoundException", "ServiceException", "TooManyRequestsException"},
 		NewInput: model.New[UpdateFunctionConfigurationInput], NewOutput: model.New[UpdateFunctionConfigurationOutput],
+	},
+	{
+		Name: "UpdateFunctionEventInvokeConfig", Method: "POST", Path: "/2019-09-25/functions/{FunctionName}/event-invoke-config", Status: 200, Input: "UpdateFunctionEventInvokeConfigRequest", Output: "FunctionEventInvokeConfig",
+		Errors:   []string{"InvalidParameterValueException", "ResourceConflictException", "ResourceNotFoundException", "ServiceException", "TooManyRequestsException"},
+		NewInput: model.New[UpdateFunctionEventInvokeConfigInput], NewOutput: model.New[UpdateFunctionEventInvokeConfigOutput],
 	},
 }

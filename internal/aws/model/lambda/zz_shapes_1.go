@@ -144,6 +144,10 @@ var shapes1 = []model.Shape{
 	{Name: "DeleteFunctionConcurrencyRequest", Kind: model.Structure, Members: []model.Member{
 		{Name: "FunctionName", Shape: "FunctionName", In: model.InPath, Required: true},
 	}},
+	{Name: "DeleteFunctionEventInvokeConfigRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "FunctionName", Shape: "NamespacedFunctionName", In: model.InPath, Required: true},
+		{Name: "Qualifier", Shape: "NumericLatestPublishedOrAliasQualifier", In: model.InQuery},
+	}},
 	{Name: "DeleteFunctionRequest", Kind: model.Structure, Members: []model.Member{
 		{Name: "FunctionName", Shape: "NamespacedFunctionName", In: model.InPath, Required: true},
 		{Name: "Qualifier", Shape: "NumericLatestPublishedOrAliasQualifier", In: model.InQuery},
@@ -156,7 +160,7 @@ var shapes1 = []model.Shape{
 		{Name: "VersionNumber", Shape: "LayerVersionNumber", In: model.InPath, Required: true},
 	}},
 	{Name: "Description", Kind: model.String, HasMax: true, Max: 256},
-	{Name: "DestinationArn", Kind: model.String},
+	{Name: "DestinationArn", Kind: model.String, HasMax: true, Max: 350, Pattern: `$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)`},
 	{Name: "DestinationConfig", Kind: model.Structure, Members: []model.Member{
 		{Name: "OnSuccess", Shape: "OnSuccess"},
 		{Name: "OnFailure", Shape: "OnFailure"},
@@ -424,16 +428,5 @@ var shapes1 = []model.Shape{
 	{Name: "GetLayerVersionRequest", Kind: model.Structure, Members: []model.Member{
 		{Name: "LayerName", Shape: "LayerNameOrArn", In: model.InPath, Required: true},
 		{Name: "VersionNumber", Shape: "LayerVersionNumber", In: model.InPath, Required: true},
-	}},
-	{Name: "GetLayerVersionResponse", Kind: model.Structure, Members: []model.Member{
-		{Name: "Content", Shape: "LayerVersionContentOutput"},
-		{Name: "LayerArn", Shape: "LayerArn"},
-		{Name: "LayerVersionArn", Shape: "LayerVersionArn"},
-		{Name: "Description", Shape: "Description"},
-		{Name: "CreatedDate", Shape: "Timestamp"},
-		{Name: "Version", Shape: "LayerVersionNumber"},
-		{Name: "CompatibleArchitectures", Shape: "CompatibleArchitectures"},
-		{Name: "CompatibleRuntimes", Shape: "CompatibleRuntimes"},
-		{Name: "LicenseInfo", Shape: "LicenseInfo"},
 	}},
 }

@@ -5,6 +5,17 @@ package lambda
 import "trellis/internal/aws/model"
 
 var shapes2 = []model.Shape{
+	{Name: "GetLayerVersionResponse", Kind: model.Structure, Members: []model.Member{
+		{Name: "Content", Shape: "LayerVersionContentOutput"},
+		{Name: "LayerArn", Shape: "LayerArn"},
+		{Name: "LayerVersionArn", Shape: "LayerVersionArn"},
+		{Name: "Description", Shape: "Description"},
+		{Name: "CreatedDate", Shape: "Timestamp"},
+		{Name: "Version", Shape: "LayerVersionNumber"},
+		{Name: "CompatibleArchitectures", Shape: "CompatibleArchitectures"},
+		{Name: "CompatibleRuntimes", Shape: "CompatibleRuntimes"},
+		{Name: "LicenseInfo", Shape: "LicenseInfo"},
+	}},
 	{Name: "GetPolicyRequest", Kind: model.Structure, Members: []model.Member{
 		{Name: "FunctionName", Shape: "NamespacedFunctionName", In: model.InPath, Required: true},
 		{Name: "Qualifier", Shape: "NumericLatestPublishedOrAliasQualifier", In: model.InQuery},
@@ -12,6 +23,18 @@ var shapes2 = []model.Shape{
 	{Name: "GetPolicyResponse", Kind: model.Structure, Members: []model.Member{
 		{Name: "Policy", Shape: "String"},
 		{Name: "RevisionId", Shape: "String"},
+	}},
+	{Name: "GetProvisionedConcurrencyConfigRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "FunctionName", Shape: "FunctionName", In: model.InPath, Required: true},
+		{Name: "Qualifier", Shape: "Qualifier", In: model.InQuery, Required: true},
+	}},
+	{Name: "GetProvisionedConcurrencyConfigResponse", Kind: model.Structure, Members: []model.Member{
+		{Name: "RequestedProvisionedConcurrentExecutions", Shape: "PositiveInteger"},
+		{Name: "AvailableProvisionedConcurrentExecutions", Shape: "NonNegativeInteger"},
+		{Name: "AllocatedProvisionedConcurrentExecutions", Shape: "NonNegativeInteger"},
+		{Name: "Status", Shape: "ProvisionedConcurrencyStatusEnum"},
+		{Name: "StatusReason", Shape: "String"},
+		{Name: "LastModified", Shape: "Timestamp"},
 	}},
 	{Name: "GetRuntimeManagementConfigRequest", Kind: model.Structure, Members: []model.Member{
 		{Name: "FunctionName", Shape: "NamespacedFunctionName", In: model.InPath, Required: true},
@@ -239,10 +262,10 @@ var shapes2 = []model.Shape{
 	{Name: "MaxProvisionedConcurrencyConfigListItems", Kind: model.Integer, HasMin: true, Min: 1, HasMax: true, Max: 50},
 	{Name: "MaximumBatchingWindowInSeconds", Kind: model.Integer},
 	{Name: "MaximumConcurrency", Kind: model.Integer},
-	{Name: "MaximumEventAgeInSeconds", Kind: model.Integer},
+	{Name: "MaximumEventAgeInSeconds", Kind: model.Integer, HasMin: true, Min: 60, HasMax: true, Max: 21600},
 	{Name: "MaximumNumberOfPollers", Kind: model.Integer},
 	{Name: "MaximumRecordAgeInSeconds", Kind: model.Integer},
-	{Name: "MaximumRetryAttempts", Kind: model.Integer},
+	{Name: "MaximumRetryAttempts", Kind: model.Integer, HasMin: true, Min: 0, HasMax: true, Max: 2},
 	{Name: "MaximumRetryAttemptsEventSourceMapping", Kind: model.Integer},
 	{Name: "MemorySize", Kind: model.Integer, HasMin: true, Min: 128, HasMax: true, Max: 32768},
 	{Name: "MinimumNumberOfPollers", Kind: model.Integer},
@@ -315,6 +338,13 @@ var shapes2 = []model.Shape{
 		{Name: "FunctionName", Shape: "FunctionName", In: model.InPath, Required: true},
 		{Name: "ReservedConcurrentExecutions", Shape: "ReservedConcurrentExecutions", Required: true},
 	}},
+	{Name: "PutFunctionEventInvokeConfigRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "FunctionName", Shape: "NamespacedFunctionName", In: model.InPath, Required: true},
+		{Name: "Qualifier", Shape: "NumericLatestPublishedOrAliasQualifier", In: model.InQuery},
+		{Name: "MaximumRetryAttempts", Shape: "MaximumRetryAttempts"},
+		{Name: "MaximumEventAgeInSeconds", Shape: "MaximumEventAgeInSeconds"},
+		{Name: "DestinationConfig", Shape: "DestinationConfig"},
+	}},
 	{Name: "PutFunctionRecursionConfigRequest", Kind: model.Structure, Members: []model.Member{
 		{Name: "FunctionName", Shape: "UnqualifiedFunctionName", In: model.InPath, Required: true},
 		{Name: "RecursiveLoop", Shape: "RecursiveLoop", Required: true},
@@ -333,6 +363,7 @@ var shapes2 = []model.Shape{
 		{Name: "FunctionArn", Shape: "FunctionArn", Required: true},
 		{Name: "RuntimeVersionArn", Shape: "RuntimeVersionArn"},
 	}},
+	{Name: "Qualifier", Kind: model.String, HasMin: true, Min: 1, HasMax: true, Max: 128, Pattern: `(|[a-zA-Z0-9$_-]+)`},
 	{Name: "Queue", Kind: model.String},
 	{Name: "Queues", Kind: model.List, Elem: "Queue"},
 	{Name: "RecursiveLoop", Kind: model.String, Enum: []string{
@@ -389,25 +420,4 @@ var shapes2 = []model.Shape{
 	{Name: "ScalingConfig", Kind: model.Structure, Members: []model.Member{
 		{Name: "MaximumConcurrency", Shape: "MaximumConcurrency"},
 	}},
-	{Name: "SchemaRegistryEventRecordFormat", Kind: model.String},
-	{Name: "SchemaRegistryUri", Kind: model.String},
-	{Name: "SecurityGroupId", Kind: model.String, HasMax: true, Max: 1024, Pattern: `sg-[0-9a-zA-Z]*`},
-	{Name: "SecurityGroupIds", Kind: model.List, HasMax: true, Max: 5, Elem: "SecurityGroupId"},
-	{Name: "SelfManagedEventSource", Kind: model.Structure, Members: []model.Member{
-		{Name: "Endpoints", Shape: "Endpoints"},
-	}},
-	{Name: "SelfManagedKafkaEventSourceConfig", Kind: model.Structure, Members: []model.Member{
-		{Name: "ConsumerGroupId", Shape: "URI"},
-		{Name: "SchemaRegistryConfig", Shape: "KafkaSchemaRegistryConfig"},
-		{Name: "ConsumptionMode", Shape: "KafkaEventSourceMappingConsumptionMode"},
-	}},
-	{Name: "SensitiveString", Kind: model.String},
-	{Name: "SensitiveStringOnServerOnly", Kind: model.String},
-	{Name: "SnapStart", Kind: model.Structure, Members: []model.Member{
-		{Name: "ApplyOn", Shape: "SnapStartApplyOn"},
-	}},
-	{Name: "SnapStartApplyOn", Kind: model.String, Enum: []string{
-		"PublishedVersions", "None",
-	}},
-	{Name: "SnapStartOptimizationStatus", Kind: model.String},
 }

@@ -5,6 +5,27 @@ package lambda
 import "trellis/internal/aws/model"
 
 var shapes3 = []model.Shape{
+	{Name: "SchemaRegistryEventRecordFormat", Kind: model.String},
+	{Name: "SchemaRegistryUri", Kind: model.String},
+	{Name: "SecurityGroupId", Kind: model.String, HasMax: true, Max: 1024, Pattern: `sg-[0-9a-zA-Z]*`},
+	{Name: "SecurityGroupIds", Kind: model.List, HasMax: true, Max: 5, Elem: "SecurityGroupId"},
+	{Name: "SelfManagedEventSource", Kind: model.Structure, Members: []model.Member{
+		{Name: "Endpoints", Shape: "Endpoints"},
+	}},
+	{Name: "SelfManagedKafkaEventSourceConfig", Kind: model.Structure, Members: []model.Member{
+		{Name: "ConsumerGroupId", Shape: "URI"},
+		{Name: "SchemaRegistryConfig", Shape: "KafkaSchemaRegistryConfig"},
+		{Name: "ConsumptionMode", Shape: "KafkaEventSourceMappingConsumptionMode"},
+	}},
+	{Name: "SensitiveString", Kind: model.String},
+	{Name: "SensitiveStringOnServerOnly", Kind: model.String},
+	{Name: "SnapStart", Kind: model.Structure, Members: []model.Member{
+		{Name: "ApplyOn", Shape: "SnapStartApplyOn"},
+	}},
+	{Name: "SnapStartApplyOn", Kind: model.String, Enum: []string{
+		"PublishedVersions", "None",
+	}},
+	{Name: "SnapStartOptimizationStatus", Kind: model.String},
 	{Name: "SnapStartResponse", Kind: model.Structure, Members: []model.Member{
 		{Name: "ApplyOn", Shape: "SnapStartApplyOn"},
 		{Name: "OptimizationStatus", Shape: "SnapStartOptimizationStatus"},
@@ -118,6 +139,13 @@ var shapes3 = []model.Shape{
 		{Name: "DurableConfig", Shape: "DurableConfig"},
 		{Name: "RuntimeConfig", Shape: "FunctionRuntimeConfig"},
 		{Name: "AcceleratorConfig", Shape: "AcceleratorConfig"},
+	}},
+	{Name: "UpdateFunctionEventInvokeConfigRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "FunctionName", Shape: "NamespacedFunctionName", In: model.InPath, Required: true},
+		{Name: "Qualifier", Shape: "NumericLatestPublishedOrAliasQualifier", In: model.InQuery},
+		{Name: "MaximumRetryAttempts", Shape: "MaximumRetryAttempts"},
+		{Name: "MaximumEventAgeInSeconds", Shape: "MaximumEventAgeInSeconds"},
+		{Name: "DestinationConfig", Shape: "DestinationConfig"},
 	}},
 	{Name: "UpdateRuntimeOn", Kind: model.String, Enum: []string{
 		"Auto", "Manual", "FunctionUpdate",

@@ -195,6 +195,13 @@ type DeleteFunctionConcurrencyInput struct {
 
 type DeleteFunctionConcurrencyOutput struct{}
 
+type DeleteFunctionEventInvokeConfigInput struct {
+	FunctionName *string
+	Qualifier    *string
+}
+
+type DeleteFunctionEventInvokeConfigOutput struct{}
+
 type DeleteFunctionInput struct {
 	FunctionName *string
 	Qualifier    *string
@@ -546,9 +553,4 @@ type GetLayerVersionOutput struct {
 	CompatibleArchitectures []string
 	CompatibleRuntimes      []string
 	LicenseInfo             *string
-}
-
-type GetLayerVersionPolicyInput struct {
-	LayerName     *string
-	VersionNumber *int64
 }

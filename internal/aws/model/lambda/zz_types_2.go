@@ -2,6 +2,15 @@
 
 package lambda
 
+import (
+	"time"
+)
+
+type GetLayerVersionPolicyInput struct {
+	LayerName     *string
+	VersionNumber *int64
+}
+
 type GetLayerVersionPolicyOutput struct {
 	Policy     *string
 	RevisionId *string
@@ -15,6 +24,20 @@ type GetPolicyInput struct {
 type GetPolicyOutput struct {
 	Policy     *string
 	RevisionId *string
+}
+
+type GetProvisionedConcurrencyConfigInput struct {
+	FunctionName *string
+	Qualifier    *string
+}
+
+type GetProvisionedConcurrencyConfigOutput struct {
+	RequestedProvisionedConcurrentExecutions *int32
+	AvailableProvisionedConcurrentExecutions *int32
+	AllocatedProvisionedConcurrentExecutions *int32
+	Status                                   *string
+	StatusReason                             *string
+	LastModified                             *string
 }
 
 type GetRuntimeManagementConfigInput struct {
@@ -342,6 +365,22 @@ type PutFunctionConcurrencyOutput struct {
 	ReservedConcurrentExecutions *int32
 }
 
+type PutFunctionEventInvokeConfigInput struct {
+	FunctionName             *string
+	Qualifier                *string
+	MaximumRetryAttempts     *int32
+	MaximumEventAgeInSeconds *int32
+	DestinationConfig        *DestinationConfig
+}
+
+type PutFunctionEventInvokeConfigOutput struct {
+	LastModified             *time.Time
+	FunctionArn              *string
+	MaximumRetryAttempts     *int32
+	MaximumEventAgeInSeconds *int32
+	DestinationConfig        *DestinationConfig
+}
+
 type PutFunctionRecursionConfigInput struct {
 	FunctionName  *string
 	RecursiveLoop *string
@@ -493,49 +532,4 @@ type UpdateFunctionCodeInput struct {
 	DryRun              *bool
 	RevisionId          *string
 	SourceKMSKeyArn     *string
-}
-
-type UpdateFunctionCodeOutput struct {
-	FunctionName               *string
-	FunctionArn                *string
-	Runtime                    *string
-	Role                       *string
-	Handler                    *string
-	CodeSize                   *int64
-	Description                *string
-	Timeout                    *int32
-	MemorySize                 *int32
-	LastModified               *string
-	CodeSha256                 *string
-	Version                    *string
-	VpcConfig                  *VpcConfigResponse
-	DeadLetterConfig           *DeadLetterConfig
-	Environment                *EnvironmentResponse
-	KMSKeyArn                  *string
-	TracingConfig              *TracingConfigResponse
-	MasterArn                  *string
-	RevisionId                 *string
-	Layers                     []Layer
-	State                      *string
-	StateReason                *string
-	StateReasonCode            *string
-	LastUpdateStatus           *string
-	LastUpdateStatusReason     *string
-	LastUpdateStatusReasonCode *string
-	FileSystemConfigs          []FileSystemConfig
-	SigningProfileVersionArn   *string
-	SigningJobArn              *string
-	PackageType                *string
-	ImageConfigResponse        *ImageConfigResponse
-	Architectures              []string
-	EphemeralStorage           *EphemeralStorage
-	SnapStart                  *SnapStartResponse
-	RuntimeVersionConfig       *RuntimeVersionConfig
-	LoggingConfig              *LoggingConfig
-	TenancyConfig              *TenancyConfig
-	CapacityProviderConfig     *CapacityProviderConfig
-	ConfigSha256               *string
-	DurableConfig              *DurableConfig
-	RuntimeConfig              *FunctionRuntimeConfig
-	AcceleratorConfig          *AcceleratorConfig
 }

@@ -2,6 +2,55 @@
 
 package lambda
 
+import (
+	"time"
+)
+
+type UpdateFunctionCodeOutput struct {
+	FunctionName               *string
+	FunctionArn                *string
+	Runtime                    *string
+	Role                       *string
+	Handler                    *string
+	CodeSize                   *int64
+	Description                *string
+	Timeout                    *int32
+	MemorySize                 *int32
+	LastModified               *string
+	CodeSha256                 *string
+	Version                    *string
+	VpcConfig                  *VpcConfigResponse
+	DeadLetterConfig           *DeadLetterConfig
+	Environment                *EnvironmentResponse
+	KMSKeyArn                  *string
+	TracingConfig              *TracingConfigResponse
+	MasterArn                  *string
+	RevisionId                 *string
+	Layers                     []Layer
+	State                      *string
+	StateReason                *string
+	StateReasonCode            *string
+	LastUpdateStatus           *string
+	LastUpdateStatusReason     *string
+	LastUpdateStatusReasonCode *string
+	FileSystemConfigs          []FileSystemConfig
+	SigningProfileVersionArn   *string
+	SigningJobArn              *string
+	PackageType                *string
+	ImageConfigResponse        *ImageConfigResponse
+	Architectures              []string
+	EphemeralStorage           *EphemeralStorage
+	SnapStart                  *SnapStartResponse
+	RuntimeVersionConfig       *RuntimeVersionConfig
+	LoggingConfig              *LoggingConfig
+	TenancyConfig              *TenancyConfig
+	CapacityProviderConfig     *CapacityProviderConfig
+	ConfigSha256               *string
+	DurableConfig              *DurableConfig
+	RuntimeConfig              *FunctionRuntimeConfig
+	AcceleratorConfig          *AcceleratorConfig
+}
+
 type UpdateFunctionConfigurationInput struct {
 	FunctionName           *string
 	Role                   *string
@@ -71,6 +120,22 @@ type UpdateFunctionConfigurationOutput struct {
 	DurableConfig              *DurableConfig
 	RuntimeConfig              *FunctionRuntimeConfig
 	AcceleratorConfig          *AcceleratorConfig
+}
+
+type UpdateFunctionEventInvokeConfigInput struct {
+	FunctionName             *string
+	Qualifier                *string
+	MaximumRetryAttempts     *int32
+	MaximumEventAgeInSeconds *int32
+	DestinationConfig        *DestinationConfig
+}
+
+type UpdateFunctionEventInvokeConfigOutput struct {
+	LastModified             *time.Time
+	FunctionArn              *string
+	MaximumRetryAttempts     *int32
+	MaximumEventAgeInSeconds *int32
+	DestinationConfig        *DestinationConfig
 }
 
 type VpcConfig struct {
