@@ -23,6 +23,7 @@ import (
 type (
 	network interface {
 		Apply(context.Context, substrate.Config) ([]substrate.Problem, error)
+		Resync(context.Context) ([]substrate.Problem, error)
 	}
 	listeners interface {
 		Apply(context.Context, *proxy.Table) error
@@ -48,12 +49,16 @@ type host struct {
 
 	last plan.Host
 	// again says that the last plan is to be served again although it has not changed.
-	again    bool
-	failures map[string]string
+	again bool
+	// broken are the failures of what works in the namespaces, failures all there are.
+	broken, failures map[string]string
 }
 
 // resync is how long a plan may stand before it is held against the kernel again.
 const resync = time.Second
+
+// drain is how long requests under way may go on in a namespace that is to be dropped.
+const drain = 2 * time.Second
 
 // run follows the view until ctx ends. first is closed once everything stored when the server started is real.
 func (h *host) run(ctx context.Context, first chan<- struct{}) {
@@ -97,8 +102,10 @@ func (h *host) run(ctx context.Context, first chan<- struct{}) {
 // in the opposite order. So a name never leads where nobody listens, and a namespace is dropped only when nothing uses it.
 func (h *host) apply(ctx context.Context, p plan.Host) error {
 	if p.Revision == h.last.Revision && h.last.Proxy != nil && !h.again {
-		problems, err := h.network.Apply(ctx, p.Network)
-		h.note(p, problems)
+		problems, err := h.network.Resync(ctx)
+		if err == nil {
+			h.note(p, problems)
+		}
 		return err
 	}
 	if gone := namespacesOf(h.last.Network); len(gone) > 0 {
@@ -114,9 +121,10 @@ func (h *host) apply(ctx context.Context, p plan.Host) error {
 	if err != nil {
 		return err
 	}
+	h.last, h.again, h.broken = p, false, map[string]string{}
+	err = h.serve(ctx, p)
 	h.note(p, problems)
-	h.last, h.again = p, false
-	return h.serve(ctx, p)
+	return err
 }
 
 // letGo takes everything that uses the namespaces out of them.
@@ -148,9 +156,11 @@ func (h *host) letGo(ctx context.Context, p plan.Host, gone map[string]bool) err
 		h.log.Warn("some listeners did not change well", "error", err)
 	}
 	for id := range gone {
-		if err := h.listeners.Drain(ctx, id); err != nil {
+		wait, cancel := context.WithTimeout(ctx, drain)
+		if err := h.listeners.Drain(wait, id); err != nil {
 			h.log.Warn("connections were cut short", "namespace", id, "error", err)
 		}
+		cancel()
 	}
 	_, err := h.functions.Apply(ctx, p.Functions)
 	return err
@@ -165,9 +175,12 @@ func (h *host) serve(ctx context.Context, p plan.Host) error {
 		}
 		h.again = true
 		h.log.Warn("some listeners could not be opened", "error", err)
-		var one *server.BindError
-		if errors.As(err, &one) {
-			h.failures[one.Binding.Namespace] = err.Error()
+		var all server.BindErrors
+		if !errors.As(err, &all) {
+			return err
+		}
+		for _, one := range all {
+			h.broken[one.Binding.Namespace] = one.Error()
 		}
 	}
 	statuses, err := h.functions.Apply(ctx, p.Functions)
@@ -178,9 +191,9 @@ func (h *host) serve(ctx context.Context, p plan.Host) error {
 		if s.State != sandbox.Failed {
 			continue
 		}
-		h.failures[s.Function] = s.Reason
+		h.broken[s.Function] = s.Reason
 		if name, version := function.Split(s.Function); version == sandbox.Latest {
-			h.failures[name] = s.Reason
+			h.broken[name] = s.Reason
 		}
 	}
 	err = h.resolvers.Apply(ctx, resolver.Compile(p.Names))
@@ -189,14 +202,14 @@ func (h *host) serve(ctx context.Context, p plan.Host) error {
 		h.again = true
 		h.log.Warn("some resolvers could not be started", "error", err)
 		for id, e := range perVPC {
-			h.failures[id] = e.Error()
+			h.broken[id] = e.Error()
 		}
 		return nil
 	}
 	return err
 }
 
-// note starts the list of what could not be made real.
+// note lists what could not be made real.
 func (h *host) note(p plan.Host, problems []substrate.Problem) {
 	h.failures = map[string]string{}
 	for id, err := range p.Problems {
@@ -205,6 +218,7 @@ func (h *host) note(p plan.Host, problems []substrate.Problem) {
 	for _, problem := range problems {
 		h.failures[problem.ID] = problem.Err.Error()
 	}
+	maps.Copy(h.failures, h.broken)
 }
 
 // report writes the host's status if it changed.

@@ -14,9 +14,11 @@ import (
 
 	"trellis/internal/access"
 	"trellis/internal/admin"
-	"trellis/internal/arn"
 	"trellis/internal/blob"
+	"trellis/internal/caller"
 	"trellis/internal/fault"
+	"trellis/internal/guard"
+	"trellis/internal/iam"
 	"trellis/internal/journal"
 	"trellis/internal/proxy"
 	"trellis/internal/proxy/server"
@@ -27,11 +29,11 @@ import (
 	"trellis/internal/state"
 	"trellis/internal/substrate"
 	"trellis/internal/substrate/linux"
-	"trellis/internal/vpc"
 )
 
 // dataPlane is what moves packets and runs functions. Without one its parts are nil and why says what is missing.
 type dataPlane struct {
+	dir     string
 	why     string
 	asked   bool // for control plane only
 	blobs   *blob.Store
@@ -45,7 +47,7 @@ type dataPlane struct {
 }
 
 func newDataPlane(o options, why string, view *state.View, control *access.Control, api http.Handler, log *slog.Logger) (*dataPlane, error) {
-	d := &dataPlane{why: why, asked: o.controlPlaneOnly, metrics: newMetrics()}
+	d := &dataPlane{dir: o.data, why: why, asked: o.controlPlaneOnly, metrics: newMetrics()}
 	var err error
 	if d.blobs, err = blob.Open(filepath.Join(o.data, "code")); err != nil {
 		return nil, err
@@ -60,12 +62,13 @@ func newDataPlane(o options, why string, view *state.View, control *access.Contr
 	d.resolvers = resolverserver.New(resolverNetwork{namespaces{d.kernel}})
 	d.functions, err = process.New(process.Options{
 		Dir: filepath.Join(o.data, "mounts"), Code: d.blobs, Logs: functionLogs{view, d.journal}, Credentials: roles{control},
-		Network: functionNetwork{namespaces{d.kernel}}, API: api,
+		Network: functionNetwork{namespaces{d.kernel}}, API: api, Log: log,
 	})
 	if err != nil {
 		return nil, errors.Join(err, d.kernel.Close())
 	}
-	d.proxy = server.New(server.Config{Network: proxyNetwork{namespaces{d.kernel}}, Invoker: invoker{d.functions}, Log: log})
+	d.proxy = server.New(server.Config{Network: proxyNetwork{namespaces{d.kernel}}, Invoker: invoker{d.functions},
+		Authenticator: guard.NewAuthenticator(identities{control, view}), AccessLog: accessLog{view, d.journal, log}, Log: log})
 	d.metrics.watch(d.proxy)
 	return d, nil
 }
@@ -96,7 +99,7 @@ func (d *dataPlane) runner(name string, view *state.View) admin.Runner {
 	if d.kernel == nil {
 		return absent{d}
 	}
-	return execRunner{namespaces{d.kernel}, view, name}
+	return execRunner{namespaces{d.kernel}, view, name, d.dir}
 }
 
 // Explain implements admin.Explainer.
@@ -137,6 +140,8 @@ func (a absent) Apply(_ context.Context, c substrate.Config) ([]substrate.Proble
 	return out, nil
 }
 
+func (absent) Resync(context.Context) ([]substrate.Problem, error) { return nil, nil }
+
 func (a absent) Start(context.Context, string, admin.Command, int, int, [3]*os.File) (admin.Process, error) {
 	return nil, fault.New(fault.Unavailable, "", "There is no data plane on this host: %s", a.why)
 }
@@ -174,41 +179,16 @@ func (r roles) Assume(_ context.Context, role, session string) (sandbox.Credenti
 	return sandbox.Credentials{AccessKeyID: c.AccessKey, SecretAccessKey: c.Secret, SessionToken: c.Token}, c.Expires, nil
 }
 
-// functionLogs sends what functions print to their log groups, which are made when there is something to send.
-type functionLogs struct {
-	view    *state.View
-	journal *journal.Store
+// identities lets the proxy know who signed a request.
+type identities struct {
+	*access.Control
+	view *state.View
 }
 
-func (l functionLogs) Write(ctx context.Context, f *sandbox.Function, stream string, lines []process.LogLine) error {
-	a, err := arn.Parse(f.ARN)
-	if err != nil {
-		return err
-	}
-	owner := vpc.Owner{Account: a.Account, Region: a.Region}
-	g, ok := state.LogGroups.Get(l.view.Snapshot(), state.LogGroupKey(owner, f.LogGroup))
-	if !ok {
-		err := l.view.Update(ctx, func(tx *state.Tx) error {
-			g = state.EnsureLogGroup(tx, owner, f.LogGroup, time.Now())
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	now := time.Now().UnixMilli()
-	events := make([]journal.Event, len(lines))
-	for i, line := range lines {
-		events[i] = journal.Event{Time: line.Time.UnixMilli(), Ingested: now, Message: line.Message}
-	}
-	err = l.journal.Append(g.ID, stream, events)
-	if errors.Is(err, journal.ErrNotFound) {
-		if err := l.journal.Create(g.ID, stream, now); err != nil && !errors.Is(err, journal.ErrExists) {
-			return err
-		}
-		err = l.journal.Append(g.ID, stream, events)
-	}
-	return err
+func (i identities) Principal(who *caller.Caller) (iam.Principal, iam.Entitlements, error) {
+	s := i.view.Snapshot()
+	e, err := i.Entitlements(s, who)
+	return access.Principal(s, who), e, err
 }
 
 // lateHandler is the API's handler for parts that are made before it.
@@ -233,7 +213,9 @@ func explanation(e *proxy.Explanation) admin.Explanation {
 		out.Details = append(out.Details, "signed by "+e.Principal)
 	}
 	for _, l := range e.Layers {
-		out.Details = append(out.Details, layerText(l))
+		if l.InForce {
+			out.Details = append(out.Details, layerText(l))
+		}
 	}
 	switch {
 	case e.Refusal != "":
@@ -248,9 +230,11 @@ func explanation(e *proxy.Explanation) admin.Explanation {
 	case e.Failure != proxy.NoFailure:
 		out.Verdict = fmt.Sprintf("let through, then failed: %s", e.Failure)
 	default:
-		out.Verdict = "allowed"
+		out.Verdict = "allowed: no auth policy is in force"
 		for _, l := range e.Layers {
-			out.Verdict = "allowed: " + layerText(l)
+			if l.InForce {
+				out.Verdict = "allowed: " + layerText(l)
+			}
 		}
 		if e.TargetGroup != "" {
 			out.Details = append(out.Details, fmt.Sprintf("forwarded to %s of %s", e.TargetID, e.TargetGroup))
@@ -262,8 +246,6 @@ func explanation(e *proxy.Explanation) admin.Explanation {
 // layerText says in words what one layer made of a request.
 func layerText(l proxy.LayerFinding) string {
 	switch {
-	case !l.InForce:
-		return fmt.Sprintf("%s: auth type NONE, nothing asked", l.Layer)
 	case !l.HasPolicy:
 		return fmt.Sprintf("%s: auth type AWS_IAM without a policy denies everything", l.Layer)
 	case l.Statement != "":

@@ -12,7 +12,6 @@ import (
 	"syscall"
 
 	"trellis/internal/cli"
-	"trellis/internal/sandbox/process"
 )
 
 // version is set by the build.
@@ -23,7 +22,7 @@ var version = "dev"
 func init() { runtime.LockOSThread() }
 
 func main() {
-	process.InitIfChild()
+	becomeInside()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	root := cli.Root(version)
 	root.AddCommand(serveCommand())

@@ -110,6 +110,8 @@ type execRunner struct {
 	namespaces
 	view *state.View
 	host string
+	// dir holds the programs' resolv.conf files.
+	dir string
 }
 
 func (e execRunner) Start(ctx context.Context, networkInterface string, cmd admin.Command, uid, gid int, stdio [3]*os.File) (admin.Process, error) {
@@ -124,28 +126,49 @@ func (e execRunner) Start(ctx context.Context, networkInterface string, cmd admi
 	if err != nil {
 		return nil, fault.New(fault.NotFound, "", "%v", err)
 	}
-	c := &exec.Cmd{Path: path, Args: cmd.Args, Env: cmd.Env, Dir: cmd.Dir, Stdin: stdio[0], Stdout: stdio[1], Stderr: stdio[2]}
-	c.SysProcAttr = identity(uid, gid, cmd.UID, cmd.GID)
-	if err := ns.Start(c); err != nil {
-		return nil, fault.New(fault.Invalid, "", "The program cannot be started: %v", err)
+	resolv, err := e.resolvConf(networkInterface)
+	if err != nil {
+		return nil, err
 	}
-	return running{c}, nil
-}
-
-// identity makes a program run as the caller. As root that is a plain change of user. In a user namespace, where the
-// caller is its root, the program gets a namespace of its own in which the caller is itself again, without any power over
-// the networks.
-func identity(uid, gid, callerUID, callerGID int) *syscall.SysProcAttr {
-	attr := &syscall.SysProcAttr{}
+	in := inside{Resolv: resolv, Path: path, Args: cmd.Args, Env: cmd.Env, Dir: cmd.Dir}
+	c := &exec.Cmd{Path: "/proc/self/exe", Stdin: stdio[0], Stdout: stdio[1], Stderr: stdio[2]}
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
+	// As root the program changes to the caller's user. In a user namespace, where the caller is its root, the program gets
+	// one of its own in which the caller is itself again, without any power over the networks.
 	switch {
 	case uid != 0:
-		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid), NoSetGroups: false}
-	case callerUID != 0:
-		attr.Cloneflags = unix.CLONE_NEWUSER
-		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: callerUID, HostID: 0, Size: 1}}
-		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: callerGID, HostID: 0, Size: 1}}
+		in.UID, in.GID = uid, gid
+	case cmd.UID != 0:
+		c.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
+		c.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: cmd.UID, HostID: 0, Size: 1}}
+		c.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: cmd.GID, HostID: 0, Size: 1}}
 	}
-	return attr
+	if c.Args, err = in.arguments(); err != nil {
+		return nil, errors.Join(err, os.Remove(resolv))
+	}
+	if err := ns.Start(c); err != nil {
+		return nil, errors.Join(fault.New(fault.Invalid, "", "The program cannot be started: %v", err), os.Remove(resolv))
+	}
+	return running{c, resolv}, nil
+}
+
+// resolvConf writes the file that tells a program behind the interface who resolves names there.
+func (e execRunner) resolvConf(networkInterface string) (path string, err error) {
+	s := e.view.Snapshot()
+	i, ok := state.Interfaces.Get(s, networkInterface)
+	if !ok {
+		return "", fault.New(fault.NotFound, "", "The network interface %s is gone.", networkInterface)
+	}
+	v, ok := state.VPCs.Get(s, i.VPC)
+	if !ok {
+		return "", fault.New(fault.NotFound, "", "The VPC %s is gone.", i.VPC)
+	}
+	f, err := os.CreateTemp(e.dir, "resolv-*.conf")
+	if err != nil {
+		return "", err
+	}
+	_, err = fmt.Fprintf(f, "nameserver %s\noptions timeout:2 attempts:2\n", v.Resolver())
+	return f.Name(), errors.Join(err, f.Chmod(0o644), f.Close())
 }
 
 // applied waits until this host has made the interface real.
@@ -191,12 +214,16 @@ func lookPath(cmd admin.Command) (string, error) {
 	return "", fmt.Errorf("%s: %w in the PATH", name, fs.ErrNotExist)
 }
 
-type running struct{ cmd *exec.Cmd }
+type running struct {
+	cmd    *exec.Cmd
+	resolv string
+}
 
 func (r running) Signal(s os.Signal) error { return r.cmd.Process.Signal(s) }
 
 func (r running) Wait() (int, error) {
 	err := r.cmd.Wait()
+	_ = os.Remove(r.resolv)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return 0, err

@@ -6,6 +6,7 @@ import (
 	"trellis/internal/access"
 	ec2api "trellis/internal/api/ec2"
 	iamapi "trellis/internal/api/iam"
+	lambdaapi "trellis/internal/api/lambda"
 	logsapi "trellis/internal/api/logs"
 	organizationsapi "trellis/internal/api/organizations"
 	ramapi "trellis/internal/api/ram"
@@ -14,6 +15,7 @@ import (
 	"trellis/internal/aws"
 	"trellis/internal/aws/model/ec2"
 	"trellis/internal/aws/model/iam"
+	"trellis/internal/aws/model/lambda"
 	"trellis/internal/aws/model/logs"
 	"trellis/internal/aws/model/organizations"
 	"trellis/internal/aws/model/ram"
@@ -31,6 +33,7 @@ func services(view *state.View, control *access.Control, plane *dataPlane) []aws
 		{Model: ram.Model, API: ramapi.New(view, time.Now)},
 		{Model: ec2.Model, API: ec2api.New(view, time.Now)},
 		{Model: vpclattice.Model, API: latticeapi.New(view, time.Now)},
+		{Model: lambda.Model, API: lambdaapi.New(view, lambdaPorts(control, plane))},
 		{Model: logs.Model, API: logsapi.New(view, plane.journal)},
 	}
 }

@@ -6,6 +6,7 @@ package admin
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -160,7 +161,11 @@ func (s *Server) trace(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := plan.Trace(snap, plan.Origin{Subnet: subnet.ID, Groups: groups}, host, uint16(port))
-	answer(w, Explanation{Verdict: p.Reason, Details: p.Steps})
+	out := Explanation{Verdict: p.Text}
+	if p.Address.IsValid() && p.Address.String() != host {
+		out.Details = []string{fmt.Sprintf("%s is %s", host, p.Address)}
+	}
+	answer(w, out)
 }
 
 func answer(w http.ResponseWriter, v any) {

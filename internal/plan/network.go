@@ -65,7 +65,11 @@ func (b *builder) vpc(v *vpc.VPC) substrate.VPC {
 		if t == nil {
 			t = main
 		}
-		out.Subnets = append(out.Subnets, substrate.Subnet{ID: s.ID, CIDRs: []netip.Prefix{s.CIDR}, Routes: b.routes(v, t, out.InternetGateway)})
+		subnet := substrate.Subnet{ID: s.ID, CIDRs: []netip.Prefix{s.CIDR}, Routes: b.routes(v, t, out.InternetGateway)}
+		if t != nil {
+			subnet.RouteTable = t.ID
+		}
+		out.Subnets = append(out.Subnets, subnet)
 	}
 	for i := range state.Interfaces.By(b, state.ByVPC, v.ID) {
 		out.Interfaces = append(out.Interfaces, substrate.Interface{ID: i.ID, Subnet: i.Subnet, Addresses: []netip.Addr{i.Addr},

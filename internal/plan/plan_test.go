@@ -3,7 +3,6 @@ package plan_test
 import (
 	"log/slog"
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
 
@@ -157,22 +156,22 @@ func TestTrace(t *testing.T) {
 	}
 	tests := []struct {
 		name, subnet, to string
-		reaches          bool
-		reason           string
+		open             bool
+		resource         string
 	}{
-		{"associated", "subnet-blue", domain, true, "association snva-1"},
-		{"not associated", "subnet-main", domain, false, "vpc-main is not associated"},
-		{"balancer", "subnet-main", "10.0.0.10", true, "eni-alb"},
+		{"associated", "subnet-blue", domain, true, "snva-1"},
+		{"not associated", "subnet-main", domain, false, "vpc-main"},
+		{"balancer", "subnet-main", "10.0.0.10", true, ""},
 		{"no route", "subnet-blue", "192.168.0.9", false, "rtb-blue"},
-		{"nobody there", "subnet-blue", "10.0.0.10", false, "no interface in vpc-blue"},
-		{"no way back", "subnet-peer", "10.0.0.10", false, "route table rtb-peer of subnet-peer has no route to 10.0.0.10"},
-		{"unknown name", "subnet-blue", "nowhere.example", false, "knows no address"},
+		{"nobody there", "subnet-blue", "10.0.0.10", false, "vpc-blue"},
+		{"no way there", "subnet-peer", "10.0.0.10", false, "rtb-peer"},
+		{"unknown name", "subnet-blue", "nowhere.example", false, "vpc-blue"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := plan.Trace(s, plan.Origin{Subnet: tt.subnet}, tt.to, 80)
-			if got.Reaches != tt.reaches || !strings.Contains(got.Reason, tt.reason) {
-				t.Errorf("%+v, want reaches %v and %q", got, tt.reaches, tt.reason)
+			if got.Open != tt.open || got.Resource != tt.resource || got.Text == "" {
+				t.Errorf("%+v, want open %v and %q", got, tt.open, tt.resource)
 			}
 		})
 	}

@@ -10,6 +10,7 @@ import (
 
 	"trellis/internal/arn"
 	"trellis/internal/balancer"
+	"trellis/internal/guard"
 	"trellis/internal/iam"
 	"trellis/internal/lattice"
 	"trellis/internal/proxy"
@@ -109,7 +110,7 @@ func (b *builder) auth(id, authType string) proxy.Auth {
 		}
 	}
 	b.kept[row.Document] = p
-	out.Policy = authPolicy{p}
+	out.Policy = guard.Auth(p)
 	return out
 }
 
