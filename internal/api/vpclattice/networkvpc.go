@@ -48,6 +48,10 @@ func (q *query) newNetworkVPC(tx *state.Tx, in *vpclattice.CreateServiceNetworkV
 	if err != nil {
 		return nil, err
 	}
+	groups, err := q.securityGroups(tx, v.ID, in.SecurityGroupIds)
+	if err != nil {
+		return nil, err
+	}
 	for other := range state.NetworkVPCs.By(tx, state.ByVPC, v.ID) {
 		if other.Deleting {
 			return nil, busy(lattice.KindNetworkVPC, other.ID, lattice.Deleting)
@@ -56,10 +60,6 @@ func (q *query) newNetworkVPC(tx *state.Tx, in *vpclattice.CreateServiceNetworkV
 	}
 	if count(state.NetworkVPCs.By(tx, state.ByNetwork, n.ID)) >= lattice.MaxVPCsPerNetwork {
 		return nil, quota(lattice.KindNetworkVPC, "", "A service network can have at most %d VPCs.", lattice.MaxVPCsPerNetwork)
-	}
-	groups, err := q.securityGroups(tx, v.ID, in.SecurityGroupIds)
-	if err != nil {
-		return nil, err
 	}
 	meta, err := q.newMeta(lattice.KindNetworkVPC, "", in.Tags)
 	if err != nil {

@@ -257,3 +257,10 @@ func same(t *testing.T, what string, got, want []string) {
 		t.Errorf("%s is %q, want %q", what, got, want)
 	}
 }
+
+func contains(t *testing.T, text, part string) {
+	t.Helper()
+	if !strings.Contains(text, part) {
+		t.Errorf("%q does not contain %q", text, part)
+	}
+}
