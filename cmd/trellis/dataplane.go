@@ -17,7 +17,7 @@ import (
 	"trellis/internal/blob"
 	"trellis/internal/caller"
 	"trellis/internal/fault"
-	"trellis/internal/guard"
+	"trellis/internal/guard/signed"
 	"trellis/internal/iam"
 	"trellis/internal/journal"
 	"trellis/internal/proxy"
@@ -68,7 +68,7 @@ func newDataPlane(o options, why string, view *state.View, control *access.Contr
 		return nil, errors.Join(err, d.kernel.Close())
 	}
 	d.proxy = server.New(server.Config{Network: proxyNetwork{namespaces{d.kernel}}, Invoker: invoker{d.functions},
-		Authenticator: guard.NewAuthenticator(identities{control, view}), AccessLog: accessLog{view, d.journal, log}, Log: log})
+		Authenticator: signed.New(identities{control, view}), AccessLog: accessLog{view, d.journal, log}, Log: log})
 	d.metrics.watch(d.proxy)
 	return d, nil
 }

@@ -30,7 +30,7 @@ import (
 
 type options struct {
 	data, listen, region, awsConfig string
-	etcd                            etcdOptions
+	cluster                         etcd.Cluster
 	dev, controlPlaneOnly           bool
 }
 
@@ -49,10 +49,10 @@ func serveCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:4566", "address of the APIs; port 0 takes a free one")
 	f.StringVar(&o.region, "region", "us-east-1", "region of the profiles that are written; any region named in a signature works")
-	f.StringSliceVar(&o.etcd.endpoints, "etcd", nil, "URLs of an etcd cluster to keep the state in (default: an etcd inside this process)")
-	f.StringVar(&o.etcd.ca, "etcd-ca", "", "certificate authority of the etcd cluster")
-	f.StringVar(&o.etcd.cert, "etcd-cert", "", "client certificate for the etcd cluster")
-	f.StringVar(&o.etcd.key, "etcd-key", "", "key of the client certificate")
+	f.StringSliceVar(&o.cluster.Endpoints, "etcd", nil, "URLs of an etcd cluster to keep the state in (default: an etcd inside this process)")
+	f.StringVar(&o.cluster.CA, "etcd-ca", "", "certificate authority of the etcd cluster")
+	f.StringVar(&o.cluster.Cert, "etcd-cert", "", "client certificate for the etcd cluster")
+	f.StringVar(&o.cluster.Key, "etcd-key", "", "key of the client certificate")
 	f.StringVar(&o.awsConfig, "aws-config", "", "AWS config file to write, one profile for each account (default: aws-config in the data directory)")
 	f.BoolVar(&o.dev, "dev", false, "also take the convention of local tools: any secret, a 12-digit access key is the account; from loopback only")
 	f.BoolVar(&o.controlPlaneOnly, "control-plane-only", false, "answer the APIs only: no packet moves and no function runs")
@@ -232,8 +232,8 @@ func claim(dir string) (func() error, error) {
 }
 
 func openStore(ctx context.Context, o options) (store.Store, error) {
-	if len(o.etcd.endpoints) > 0 {
-		return o.etcd.open(ctx)
+	if len(o.cluster.Endpoints) > 0 {
+		return etcd.Open(ctx, o.cluster)
 	}
 	return etcd.Embed(ctx, filepath.Join(o.data, "etcd"))
 }

@@ -14,7 +14,7 @@ type layer struct {
 
 var (
 	basics  = []string{"internal/fault", "internal/arn", "internal/caller", "internal/tag"}
-	domain  = []string{"internal/lattice", "internal/vpc", "internal/share", "internal/balancer", "internal/function", "internal/identity"}
+	domain  = []string{"internal/lattice", "internal/vpc", "internal/share", "internal/balancer", "internal/function", "internal/identity", "internal/logs"}
 	effects = []string{"internal/substrate", "internal/resolver", "internal/proxy", "internal/proxy/http1", "internal/sandbox"}
 	all     = []string{"..."}
 )
@@ -56,8 +56,8 @@ var layers = []layer{
 		why: "one store can take the place of another only if neither knows more than the contract",
 	},
 	{
-		packages: []string{"internal/blob", "internal/vault"}, imports: []string{"internal/fault"},
-		why: "archives are bytes under a hash and secrets bytes under a key; what they are for is their user's affair",
+		packages: []string{"internal/blob", "internal/journal", "internal/vault"}, imports: []string{"internal/fault"},
+		why: "archives are bytes under a hash, log events lines under an id and secrets bytes under a key; what they are for is their user's affair",
 	},
 	{
 		packages: []string{"internal/state"}, imports: join(basics, domain, []string{"internal/iam", "internal/store"}),
@@ -76,13 +76,24 @@ var layers = []layer{
 		why: "the wire takes its operations by injection: it is the same for every API, and no API can lean on HTTP",
 	},
 	{
+		packages: []string{"internal/access"},
+		imports:  join(basics, domain, []string{"internal/iam", "internal/state", "internal/aws/model/..."}),
+		why:      "who may do what depends on what is stored and on what a call names, not on how it came",
+	},
+	{
+		packages: []string{"internal/api/cloudcontrol/..."}, imports: join(basics, domain, []string{
+			"internal/iam", "internal/store", "internal/state", "internal/aws/model/...", "internal/api/page", "internal/api/cloudcontrol/...",
+		}),
+		why: "as every API; the generated schemas of its types are a package of their own",
+	},
+	{
 		packages: []string{"internal/api/page"}, imports: basics, pure: true,
 		why: "paging is the same for every API",
 	},
 	{
 		packages: []string{"internal/api/..."},
 		imports: join(basics, domain, []string{
-			"internal/iam", "internal/store", "internal/state", "internal/blob", "internal/aws/model/...", "internal/api/page",
+			"internal/iam", "internal/store", "internal/state", "internal/access", "internal/blob", "internal/journal", "internal/aws/model/...", "internal/api/page",
 		}),
 		why: "an API changes spec in the store and reads status from it. It never plans, never touches the kernel and never sees HTTP, " +
 			"so no kernel error can reach a caller but as a status; and no API calls another, so each can be read alone",
@@ -92,8 +103,17 @@ var layers = []layer{
 		why: "what should be is data, worked out and tested without privilege; only a sibling makes system calls",
 	},
 	{
+		packages: []string{"internal/guard"}, imports: join(basics, []string{"internal/iam", "internal/proxy", "internal/proxy/http1"}), pure: true,
+		why: "the proxy asks policies and the policies know nothing of requests: here the two meet",
+	},
+	{
+		packages: []string{"internal/guard/signed"},
+		imports:  join(basics, []string{"internal/iam", "internal/guard", "internal/proxy", "internal/proxy/http1", "internal/aws/sigv4"}),
+		why:      "a signature is checked by the code that checks those of API calls, or the two would differ",
+	},
+	{
 		packages: []string{"internal/plan"},
-		imports:  join(basics, domain, effects, []string{"internal/iam", "internal/state", "internal/store"}), pure: true,
+		imports:  join(basics, domain, effects, []string{"internal/guard", "internal/iam", "internal/state", "internal/store"}), pure: true,
 		why: "Compile is a function from a snapshot to data: it neither stores nor applies",
 	},
 	{
@@ -120,8 +140,8 @@ var layers = []layer{
 	},
 	{
 		packages: []string{"internal/admin"},
-		imports:  join(basics, domain, []string{"internal/iam", "internal/store", "internal/state"}),
-		why:      "administration reads and writes the same state as the APIs, and like them never the kernel",
+		imports:  join(basics, domain, []string{"internal/access", "internal/iam", "internal/plan", "internal/store", "internal/state"}),
+		why:      "administration reads and writes the same state as the APIs, asks the plan what a connection would meet, and never touches the kernel",
 	},
 	{
 		packages: []string{"internal/cli"},

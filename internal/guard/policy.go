@@ -1,5 +1,5 @@
-// Package guard lets the proxy ask policies that are written in IAM's language, and verifies who signed a request to a VPC
-// Lattice service. It keeps no state but derived signing keys.
+// Package guard lets the proxy ask policies that are written in IAM's language. It is pure and keeps no state but one question
+// in the memory of each connection.
 package guard
 
 import (

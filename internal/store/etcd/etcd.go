@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -29,15 +30,6 @@ type Store struct {
 	stop   func() error
 	lease  clientv3.LeaseID
 	cancel context.CancelFunc
-}
-
-// Open returns a Store on an existing cluster.
-func Open(ctx context.Context, cfg clientv3.Config) (*Store, error) {
-	client, err := clientv3.New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return newStore(ctx, client, client.Close)
 }
 
 func newStore(ctx context.Context, client *clientv3.Client, stop func() error) (*Store, error) {
@@ -114,14 +106,19 @@ func (s *Store) load(ctx context.Context, fn func(store.Batch) error) (int64, er
 			all.Rev = res.Header.Revision
 		}
 		for _, kv := range res.Kvs {
-			all.Events = append(all.Events, store.Event{Key: strings.TrimPrefix(string(kv.Key), prefix), Value: kv.Value,
-				Created: kv.CreateRevision, Modified: kv.ModRevision})
+			all.Events = append(all.Events, written(kv))
 		}
 		if !res.More {
 			return all.Rev, fn(all)
 		}
 		from = string(res.Kvs[len(res.Kvs)-1].Key) + "\x00"
 	}
+}
+
+// written is the event of a key that has a value, which may be empty but is not nil.
+func written(kv *mvccpb.KeyValue) store.Event {
+	return store.Event{Key: strings.TrimPrefix(string(kv.Key), prefix), Value: append([]byte{}, kv.Value...),
+		Created: kv.CreateRevision, Modified: kv.ModRevision}
 }
 
 func (s *Store) follow(ctx context.Context, from int64, fn func(store.Batch) error) error {
@@ -148,12 +145,9 @@ func (s *Store) follow(ctx context.Context, from int64, fn func(store.Batch) err
 		}
 		batch := store.Batch{Rev: res.Header.Revision}
 		for _, ev := range res.Events {
-			e := store.Event{Key: strings.TrimPrefix(string(ev.Kv.Key), prefix), Modified: ev.Kv.ModRevision}
-			if ev.Type == clientv3.EventTypePut {
-				e.Value, e.Created = ev.Kv.Value, ev.Kv.CreateRevision
-				if e.Value == nil {
-					e.Value = []byte{}
-				}
+			e := written(ev.Kv)
+			if ev.Type == clientv3.EventTypeDelete {
+				e.Value = nil
 			}
 			batch.Events = append(batch.Events, e)
 			// The header may be ahead of the events that one response carries.

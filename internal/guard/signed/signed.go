@@ -1,4 +1,5 @@
-package guard
+// Package signed verifies who signed a request to a VPC Lattice service. It keeps no state but derived signing keys.
+package signed
 
 import (
 	"context"
@@ -11,6 +12,7 @@ import (
 	"trellis/internal/aws/sigv4"
 	"trellis/internal/caller"
 	"trellis/internal/fault"
+	"trellis/internal/guard"
 	"trellis/internal/iam"
 	"trellis/internal/proxy"
 	"trellis/internal/proxy/http1"
@@ -33,8 +35,8 @@ type Authenticator struct {
 	keys       sigv4.Keys
 }
 
-// NewAuthenticator returns an Authenticator.
-func NewAuthenticator(identities Identities) *Authenticator {
+// New returns an Authenticator.
+func New(identities Identities) *Authenticator {
 	return &Authenticator{identities: identities}
 }
 
@@ -68,7 +70,7 @@ func (a *Authenticator) Authenticate(r *http1.Request, now time.Time) (*proxy.Pr
 	if err != nil {
 		return nil, refuse("UnrecognizedClientException", "The caller's policies cannot be read.")
 	}
-	return &proxy.Principal{ARN: who.ARN, Session: who.Session, OrgID: principal.OrgID, Identity: Identity(&entitlements), Subject: &principal}, nil
+	return &proxy.Principal{ARN: who.ARN, Session: who.Session, OrgID: principal.OrgID, Identity: guard.Identity(&entitlements), Subject: &principal}, nil
 }
 
 // convert copies what a signature covers into the form the verification reads.
