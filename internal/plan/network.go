@@ -69,9 +69,13 @@ func (b *builder) vpc(v *vpc.VPC) substrate.VPC {
 		if t != nil {
 			subnet.RouteTable = t.ID
 		}
+		subnet.ACL = b.acl(s.NetworkACLID)
 		out.Subnets = append(out.Subnets, subnet)
 	}
 	for i := range state.Interfaces.By(b, state.ByVPC, v.ID) {
+		if !i.InUse() {
+			continue // a reserved address, where nobody answers
+		}
 		out.Interfaces = append(out.Interfaces, substrate.Interface{ID: i.ID, Subnet: i.Subnet, Addresses: []netip.Addr{i.Addr},
 			SecurityGroups: i.Groups, Guests: i.Type == vpc.LambdaInterface})
 	}
@@ -140,12 +144,8 @@ func (b *builder) group(g *vpc.SecurityGroup, lists []vpc.ManagedPrefixList) sub
 			b.problem(g.ID, err)
 			continue
 		}
-		rule := substrate.Rule{ID: r.ID, Protocol: protocol, From: int(r.FromPort), To: int(r.ToPort)}
-		if protocol == 6 || protocol == 17 {
-			if r.FromPort == -1 || r.ToPort == -1 {
-				rule.From, rule.To = 0, 65535
-			}
-		}
+		rule := substrate.Rule{ID: r.ID, Protocol: protocol}
+		rule.From, rule.To = ports(protocol, r.FromPort, r.ToPort)
 		switch {
 		case r.CIDR.IsValid():
 			rule.CIDRs = []netip.Prefix{r.CIDR}
@@ -166,6 +166,37 @@ func (b *builder) group(g *vpc.SecurityGroup, lists []vpc.ManagedPrefixList) sub
 		}
 	}
 	return out
+}
+
+// acl returns a network ACL, nil for one that lets everything pass.
+func (b *builder) acl(id string) *substrate.NetworkACL {
+	row, ok := state.NetworkACLs.Get(b, id)
+	if !ok || row.Open() {
+		return nil
+	}
+	entries := func(egress bool) []substrate.ACLEntry {
+		var out []substrate.ACLEntry
+		for _, e := range row.Sorted(egress) {
+			protocol, err := protocolNumber(e.Protocol)
+			if err != nil {
+				b.problem(id, err)
+				continue
+			}
+			one := substrate.ACLEntry{Number: int(e.Number), Allow: e.Allow, Protocol: protocol, CIDR: e.CIDR}
+			one.From, one.To = ports(protocol, e.FromPort, e.ToPort)
+			out = append(out, one)
+		}
+		return out
+	}
+	return &substrate.NetworkACL{ID: id, Ingress: entries(false), Egress: entries(true)}
+}
+
+// ports returns a range of ports, all of them where a rule for TCP or UDP has none.
+func ports(protocol int, from, to int32) (int, int) {
+	if (protocol == 6 || protocol == 17) && (from == -1 || to == -1) {
+		return 0, 65535
+	}
+	return int(from), int(to)
 }
 
 func protocolNumber(name string) (int, error) {

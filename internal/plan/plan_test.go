@@ -45,7 +45,9 @@ func zone(t *testing.T, change func(*state.Tx)) *state.Snapshot {
 		state.Peerings.Put(tx, &vpc.Peering{Owner: owner("111111111111"), ID: "pcx-1", Status: "active",
 			Requester: vpc.PeerSide{Owner: owner("111111111111"), VPC: "vpc-main"}, Accepter: vpc.PeerSide{Owner: owner("111111111111"), VPC: "vpc-peer", RemoteDNS: true}})
 		state.Interfaces.Put(tx, &vpc.NetworkInterface{Owner: owner("111111111111"), ID: "eni-alb", VPC: "vpc-main", Subnet: "subnet-main",
-			Addr: netip.MustParseAddr("10.0.0.10"), Groups: []string{"sg-main"}, Type: vpc.PlainInterface})
+			Addr: netip.MustParseAddr("10.0.0.10"), Groups: []string{"sg-main"}, Type: vpc.PlainInterface, User: "alb"})
+		state.Interfaces.Put(tx, &vpc.NetworkInterface{Owner: owner("111111111111"), ID: "eni-reserved", VPC: "vpc-main", Subnet: "subnet-main",
+			Addr: netip.MustParseAddr("10.0.0.11"), Type: vpc.PlainInterface})
 		lb := &balancer.LoadBalancer{Owner: owner("111111111111"), Name: "alb", ID: "0123456789abcdef", Scheme: "internal", VPC: "vpc-main", Interfaces: []string{"eni-alb"}}
 		state.LoadBalancers.Put(tx, lb)
 		meta := func(id, name string) lattice.Meta {
@@ -120,6 +122,39 @@ func TestCompile(t *testing.T) {
 	}
 	if len(h.Proxy.LoadBalancers) != 1 || h.Proxy.LoadBalancers[0].Namespace != "eni-alb" {
 		t.Errorf("load balancers: %+v", h.Proxy.LoadBalancers)
+	}
+}
+
+func TestReservedAddressesAreNotRealised(t *testing.T) {
+	for _, i := range network(plan.New().Compile(zone(t, nil)), "vpc-main").Interfaces {
+		if i.ID == "eni-reserved" {
+			t.Error("an interface that nothing uses is realised")
+		}
+	}
+}
+
+func TestNetworkACL(t *testing.T) {
+	acl := vpc.NewDefaultACL(owner("111111111111"), "vpc-main")
+	with := func(change func(*vpc.NetworkACL)) *substrate.NetworkACL {
+		h := plan.New().Compile(zone(t, func(tx *state.Tx) {
+			one := *acl
+			one.Entries = append([]vpc.ACLEntry{}, acl.Entries...)
+			change(&one)
+			state.NetworkACLs.Put(tx, &one)
+			s, _ := state.Subnets.Get(tx, "subnet-main")
+			s.NetworkACLID = one.ID
+			state.Subnets.Put(tx, s)
+		}))
+		return network(h, "vpc-main").Subnets[0].ACL
+	}
+	if got := with(func(*vpc.NetworkACL) {}); got != nil {
+		t.Errorf("an ACL that lets everything pass became %+v", got)
+	}
+	got := with(func(a *vpc.NetworkACL) {
+		a.Entries = append(a.Entries, vpc.ACLEntry{Number: 50, Protocol: "tcp", FromPort: 80, ToPort: 81, CIDR: netip.MustParsePrefix("10.0.0.0/8")})
+	})
+	if got == nil || len(got.Ingress) != 2 || got.Ingress[0].Number != 50 || got.Ingress[0].Allow || got.Ingress[0].To != 81 || len(got.Egress) != 1 {
+		t.Errorf("ACL with a deny: %+v", got)
 	}
 }
 

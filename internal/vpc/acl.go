@@ -41,6 +41,17 @@ func NewDefaultACL(o Owner, vpcID string) *NetworkACL {
 	return acl
 }
 
+// Open reports whether the ACL lets all IPv4 traffic pass: the first entry of each direction allows everything.
+func (a *NetworkACL) Open() bool {
+	for _, egress := range []bool{true, false} {
+		first := a.Sorted(egress)
+		if len(first) == 0 || !first[0].Allow || first[0].Protocol != AllProtocols || first[0].CIDR.Bits() != 0 || !first[0].CIDR.Addr().Is4() {
+			return false
+		}
+	}
+	return true
+}
+
 // Sorted returns the entries of one direction in the order in which they are tried.
 func (a *NetworkACL) Sorted(egress bool) []ACLEntry {
 	var out []ACLEntry
