@@ -109,6 +109,15 @@ func (w *world) as(who caller.Caller) context.Context {
 	return caller.With(w.t.Context(), &who)
 }
 
+// rootKey returns the key, the secret and no token of an account's root user.
+func (w *world) rootKey(account string) (string, string, string) {
+	for k := range state.AccessKeys.By(w.view.Snapshot(), state.ByIdentity, account+"/") {
+		return k.ID, k.Secret, ""
+	}
+	w.t.Fatalf("account %s has no key", account)
+	return "", "", ""
+}
+
 // signed looks credentials up as the wire does.
 func (w *world) signed(c access.Credentials) (context.Context, error) {
 	secret, who, err := w.Lookup(w.t.Context(), c.AccessKey, c.Token)

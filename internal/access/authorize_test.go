@@ -59,6 +59,8 @@ func TestResources(t *testing.T) {
 			[]string{lattice + "service/svc-1/listener/listener-1"}},
 		{"vpc-lattice:GetRule", &vpclattice.GetRuleInput{ServiceIdentifier: new("svc-1"), ListenerIdentifier: new(lattice + "service/svc-1/listener/listener-1"), RuleIdentifier: new("rule-1")},
 			[]string{lattice + "service/svc-1/listener/listener-1/rule/rule-1"}},
+		{"vpc-lattice:UpdateRule", &vpclattice.BatchUpdateRuleInput{ServiceIdentifier: new("svc-1"), ListenerIdentifier: new("listener-1"), Rules: []vpclattice.RuleUpdate{{RuleIdentifier: new("rule-1")}, {RuleIdentifier: new("rule-2")}}},
+			[]string{lattice + "service/svc-1/listener/listener-1/rule/rule-1", lattice + "service/svc-1/listener/listener-1/rule/rule-2"}},
 		{"vpc-lattice:PutAuthPolicy", &vpclattice.PutAuthPolicyInput{ResourceIdentifier: new("sn-1")}, []string{lattice + "servicenetwork/sn-1"}},
 		{"vpc-lattice:ListServices", &vpclattice.ListServicesInput{}, []string{"*"}},
 		{"vpc-lattice:CreateServiceNetworkServiceAssociation", &vpclattice.CreateServiceNetworkServiceAssociationInput{ServiceIdentifier: new("svc-1"), ServiceNetworkIdentifier: new("sn-1")},

@@ -67,6 +67,7 @@ var latticeGrammar = grammar{
 		"ListServiceNetworkVpcEndpointAssociations": "*",
 	},
 	members: []string{"service/{ServiceIdentifier}/listener/{ListenerIdentifier}/rule/{RuleIdentifier}",
+		"service/{ServiceIdentifier}/listener/{ListenerIdentifier}/rule/{Rules.RuleIdentifier}",
 		"service/{ServiceIdentifier}/listener/{ListenerIdentifier}",
 		"servicenetworkserviceassociation/{ServiceNetworkServiceAssociationIdentifier}",
 		"servicenetworkvpcassociation/{ServiceNetworkVpcAssociationIdentifier}",
