@@ -19,6 +19,8 @@ import (
 
 	"trellis/internal/access"
 	"trellis/internal/admin"
+	cloudcontrolapi "trellis/internal/api/cloudcontrol"
+	latticeapi "trellis/internal/api/vpclattice"
 	"trellis/internal/arn"
 	"trellis/internal/aws"
 	"trellis/internal/state"
@@ -138,8 +140,10 @@ func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer,
 		return err
 	}
 	down.add(plane.close)
+	lattice := latticeapi.New(view, time.Now)
+	requests := cloudcontrolapi.New(view, lattice, control, log, time.Now)
 	handler, err := aws.New(aws.Config{
-		Services: services(view, control, plane), Credentials: control, Authorizer: control, Logger: log, Observe: plane.metrics.observe,
+		Services: services(view, control, plane, lattice, requests), Credentials: control, Authorizer: control, Logger: log, Observe: plane.metrics.observe,
 		Hosts: []string{listener.Addr().String()}, Dev: o.dev,
 	})
 	if err != nil {
@@ -151,6 +155,7 @@ func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer,
 	first := make(chan struct{})
 	running.Go(func() { h.run(run, first) })
 	running.Go(func() { finalize(run, view, log) })
+	running.Go(func() { requests.Run(run) })
 	running.Go(func() { watchHealth(run, name, view, plane, log) })
 	select {
 	case <-first:

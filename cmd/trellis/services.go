@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"trellis/internal/access"
+	cloudcontrolapi "trellis/internal/api/cloudcontrol"
 	ec2api "trellis/internal/api/ec2"
 	iamapi "trellis/internal/api/iam"
 	lambdaapi "trellis/internal/api/lambda"
@@ -13,6 +14,7 @@ import (
 	stsapi "trellis/internal/api/sts"
 	latticeapi "trellis/internal/api/vpclattice"
 	"trellis/internal/aws"
+	"trellis/internal/aws/model/cloudcontrol"
 	"trellis/internal/aws/model/ec2"
 	"trellis/internal/aws/model/iam"
 	"trellis/internal/aws/model/lambda"
@@ -25,15 +27,16 @@ import (
 )
 
 // services lists the AWS APIs there are.
-func services(view *state.View, control *access.Control, plane *dataPlane) []aws.Service {
+func services(view *state.View, control *access.Control, plane *dataPlane, lattice *latticeapi.API, requests *cloudcontrolapi.API) []aws.Service {
 	return []aws.Service{
 		{Model: sts.Model, API: stsapi.New(control)},
 		{Model: iam.Model, API: iamapi.New(view, time.Now)},
 		{Model: organizations.Model, API: organizationsapi.New(view, time.Now)},
 		{Model: ram.Model, API: ramapi.New(view, time.Now)},
 		{Model: ec2.Model, API: ec2api.New(view, time.Now)},
-		{Model: vpclattice.Model, API: latticeapi.New(view, time.Now)},
+		{Model: vpclattice.Model, API: lattice},
 		{Model: lambda.Model, API: lambdaapi.New(view, lambdaPorts(control, plane))},
+		{Model: cloudcontrol.Model, API: requests},
 		{Model: logs.Model, API: logsapi.New(view, plane.journal)},
 	}
 }

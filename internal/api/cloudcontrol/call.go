@@ -1,0 +1,163 @@
+package cloudcontrol
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"trellis/internal/api/cloudcontrol/schema"
+	"trellis/internal/aws/model/vpclattice"
+	"trellis/internal/fault"
+	"trellis/internal/lattice"
+	"trellis/internal/state"
+)
+
+// resource is how Cloud Control handles one type. A handler asks the API that owns the resources, as the caller.
+type resource struct {
+	schema *schema.Type
+	// kind is how the API's errors call resources of the type.
+	kind string
+	// create makes the resource and tells its identifier by call.made.
+	create func(*call, model) error
+	// complete, where it is set, does the rest once the new resource is stable.
+	complete func(*call, model) error
+	read     func(*call, string) (model, error)
+	update   func(c *call, id string, want, have model) error
+	remove   func(*call, string) error
+	list     func(*call, model, *int32, *string) ([]model, *string, error)
+	// status, where it is set, tells the status of a resource and why it failed.
+	status func(*call, string) (status, reason *string, err error)
+}
+
+// call is one operation on one resource on behalf of the caller of ctx.
+type call struct {
+	ctx  context.Context
+	view *state.View
+	auth Authorizer
+	// token is the client token of what is created: made twice, it is the same.
+	token string
+	// again says that the operation may have been begun before.
+	again bool
+	// id is the resource's identifier once it is known; told says that requests show it, which tell sees to.
+	id   string
+	told bool
+	tell func(id string) error
+}
+
+// ask performs an action of VPC Lattice if the caller may.
+func ask[I, O any](c *call, action string, f func(context.Context, *I) (*O, error), in *I) (*O, error) {
+	if err := c.auth.Authorize(c.ctx, "vpc-lattice:"+action, in); err != nil {
+		return nil, err
+	}
+	return f(c.ctx, in)
+}
+
+// made tells the identifier of what was created.
+func (c *call) made(id *string) { c.id = str(id) }
+
+// patience is how long a resource may take to become stable.
+const patience = 2 * time.Hour
+
+// until waits for check to hold. It looks again whenever something changed.
+func (c *call) until(check func() (bool, error)) error {
+	wait, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	for {
+		s := c.view.Snapshot()
+		if done, err := check(); done || err != nil {
+			return err
+		}
+		if !c.told && c.id != "" {
+			c.told = true
+			if err := c.tell(c.id); err != nil {
+				return err
+			}
+		}
+		if _, err := c.view.After(wait, s.Rev); err != nil {
+			if c.ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+				return &failure{notStabilized, "The resource did not become stable in time."}
+			}
+			return err
+		}
+	}
+}
+
+// stable waits for the resource to be active.
+func (r *resource) stable(c *call) error {
+	if r.status == nil {
+		return nil
+	}
+	return c.until(func() (bool, error) {
+		status, reason, err := r.status(c, c.id)
+		if err != nil {
+			return false, err
+		}
+		switch str(status) {
+		case lattice.Active:
+			return true, nil
+		case lattice.CreateFailed, lattice.UpdateFailed, lattice.Deleting:
+			return false, r.unstable(c.id, str(status), str(reason))
+		}
+		return false, nil
+	})
+}
+
+// gone waits for the resource to be no more.
+func (r *resource) gone(c *call) error {
+	if r.status == nil {
+		return nil
+	}
+	return c.until(func() (bool, error) {
+		_, _, err := r.status(c, c.id)
+		if fault.Is(err, fault.NotFound) {
+			return true, nil
+		}
+		return false, err
+	})
+}
+
+func (r *resource) unstable(id, status, reason string) error {
+	message := fmt.Sprintf("Resource of type '%s' with identifier '%s' did not stabilize: its status is %s.", r.schema.Name, id, status)
+	if reason != "" {
+		message += " " + reason
+	}
+	return &failure{notStabilized, message}
+}
+
+// tagged adds the resource's tags to a model.
+func (c *call) tagged(l Lattice, m model, arn *string) (model, error) {
+	out, err := ask(c, "ListTagsForResource", l.ListTagsForResource, &vpclattice.ListTagsForResourceInput{ResourceArn: arn})
+	if err != nil {
+		return nil, err
+	}
+	m[tagsProperty] = showTags(out.Tags)
+	return m, nil
+}
+
+// retag gives the resource the tags that are wanted and takes others away.
+func (c *call) retag(l Lattice, id string, want, have model) error {
+	wanted, had := want.tags(), have.tags()
+	var gone []string
+	for k := range had {
+		if _, ok := wanted[k]; !ok {
+			gone = append(gone, k)
+		}
+	}
+	for k, v := range wanted {
+		if old, ok := had[k]; ok && old == v {
+			delete(wanted, k)
+		}
+	}
+	if len(gone) > 0 {
+		if _, err := ask(c, "UntagResource", l.UntagResource, &vpclattice.UntagResourceInput{ResourceArn: &id, TagKeys: gone}); err != nil {
+			return err
+		}
+	}
+	if len(wanted) > 0 {
+		if _, err := ask(c, "TagResource", l.TagResource, &vpclattice.TagResourceInput{ResourceArn: &id, Tags: wanted}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

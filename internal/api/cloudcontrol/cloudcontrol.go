@@ -1,0 +1,105 @@
+// Package cloudcontrol answers the Cloud Control API: it checks what is asked against the schemas of resource types, keeps
+// every request as a row of state, which it alone writes, and carries requests out in the background with the permissions of
+// whoever asked. The resources themselves belong to the APIs that its handlers drive.
+package cloudcontrol
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"trellis/internal/api/cloudcontrol/schema"
+	"trellis/internal/caller"
+	"trellis/internal/fault"
+	"trellis/internal/state"
+	"trellis/internal/vpc"
+)
+
+// Authorizer decides whether the caller of ctx may perform an action, such as "vpc-lattice:CreateService", on what the input
+// names.
+type Authorizer interface {
+	Authorize(ctx context.Context, action string, in any) error
+}
+
+// API has one method for every operation. Run carries out what they begin.
+type API struct {
+	view    *state.View
+	auth    Authorizer
+	log     *slog.Logger
+	now     func() time.Time
+	types   map[string]*resource
+	checker *schema.Checker
+}
+
+// New returns the API. Nothing that is asked of it goes on before Run is called.
+func New(view *state.View, lattice Lattice, auth Authorizer, log *slog.Logger, now func() time.Time) *API {
+	checker, err := schema.NewChecker(schema.Types)
+	if err != nil {
+		panic("cloudcontrol: " + err.Error())
+	}
+	a := &API{view: view, auth: auth, log: log, now: now, types: resources(lattice), checker: checker}
+	for i := range schema.Types {
+		if r := a.types[schema.Types[i].Name]; r != nil {
+			r.schema = &schema.Types[i]
+		}
+	}
+	return a
+}
+
+func owner(ctx context.Context) vpc.Owner {
+	c := caller.From(ctx)
+	return vpc.Owner{Account: c.Account, Region: c.Region}
+}
+
+func str(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// text returns nil for an empty string, so that it is left out of an answer.
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// Names of the operations, as in schemas and in events.
+const (
+	opCreate = "create"
+	opRead   = "read"
+	opUpdate = "update"
+	opDelete = "delete"
+	opList   = "list"
+)
+
+// resource returns the handlers of a type that supports the operation.
+func (a *API) resource(typeName, version *string, operation string) (*resource, error) {
+	name := str(typeName)
+	r := a.types[name]
+	switch {
+	case r == nil && slices.Contains(schema.Known, name):
+		return nil, fault.New(fault.Unsupported, "UnsupportedActionException", "Resource type %s is not supported by this server.", name)
+	case r == nil || version != nil && *version != theVersion:
+		return nil, fault.New(fault.NotFound, "TypeNotFoundException", "The type '%s' cannot be found.", name)
+	case !slices.Contains(r.schema.Handlers, operation):
+		return nil, fault.New(fault.Unsupported, "UnsupportedActionException", "Resource type %s does not support %s action", name, actions[operation])
+	}
+	return r, nil
+}
+
+// theVersion is the only one there is of a type.
+const theVersion = "00000001"
+
+var actions = map[string]string{opCreate: "CREATE", opRead: "READ", opUpdate: "UPDATE", opDelete: "DELETE", opList: "LIST"}
+
+// withRole refuses what would have to be done as somebody else.
+func withRole(role *string) error {
+	if role == nil {
+		return nil
+	}
+	return fault.New(fault.Unsupported, "InvalidRequestException", "RoleArn is not supported: requests are carried out with the permissions of their caller.")
+}

@@ -1,0 +1,185 @@
+package cloudcontrol
+
+import (
+	"context"
+	"encoding/json"
+
+	"trellis/internal/api/cloudcontrol/schema"
+	"trellis/internal/aws/model/cloudcontrol"
+	"trellis/internal/caller"
+	"trellis/internal/fault"
+	"trellis/internal/state"
+)
+
+// now begins a call that is answered at once.
+func (a *API) call(ctx context.Context) *call {
+	return &call{ctx: ctx, view: a.view, auth: a.auth}
+}
+
+// CreateResource begins to create a resource.
+func (a *API) CreateResource(ctx context.Context, in *cloudcontrol.CreateResourceInput) (*cloudcontrol.CreateResourceOutput, error) {
+	r, err := a.resource(in.TypeName, in.TypeVersionId, opCreate)
+	if err != nil {
+		return nil, err
+	}
+	if err := withRole(in.RoleArn); err != nil {
+		return nil, err
+	}
+	want, err := parseModel(str(in.DesiredState))
+	if err != nil {
+		return nil, invalid("The desired state is not a JSON object: %s", err)
+	}
+	var readOnly []string
+	for _, path := range r.schema.ReadOnly {
+		if _, ok := schema.At(want, path); ok {
+			readOnly = append(readOnly, path)
+		}
+	}
+	if len(readOnly) > 0 {
+		return nil, invalid("Invalid desired state: readOnlyProperties %s cannot be set", pointers(readOnly))
+	}
+	if err := a.check(r.schema, want); err != nil {
+		return nil, err
+	}
+	event, err := a.begin(ctx, in.ClientToken, state.ResourceRequest{Type: r.schema.Name, Operation: actions[opCreate], Model: want.json(),
+		Identifier: str(want.text(r.schema.Identifier[0]))}, want.json())
+	if err != nil {
+		return nil, err
+	}
+	return &cloudcontrol.CreateResourceOutput{ProgressEvent: event}, nil
+}
+
+// identifier returns the primary identifier that was given, alone or as a JSON object.
+func (a *API) identifier(r *resource, given *string) (string, error) {
+	id, name := str(given), r.schema.Identifier[0]
+	var object map[string]string
+	if len(id) > 0 && id[0] == '{' && json.Unmarshal([]byte(id), &object) == nil && len(object) == 1 && object[name] != "" {
+		id = object[name]
+	}
+	if v, ok := r.schema.Model.Property(name); !ok || !a.checker.Matches(v, id) {
+		return "", invalid("Identifier %s is not valid for identifier %s", id, pointers(r.schema.Identifier))
+	}
+	return id, nil
+}
+
+// GetResource returns a resource as it is now.
+func (a *API) GetResource(ctx context.Context, in *cloudcontrol.GetResourceInput) (*cloudcontrol.GetResourceOutput, error) {
+	r, err := a.resource(in.TypeName, in.TypeVersionId, opRead)
+	if err != nil {
+		return nil, err
+	}
+	if err := withRole(in.RoleArn); err != nil {
+		return nil, err
+	}
+	id, err := a.identifier(r, in.Identifier)
+	if err != nil {
+		return nil, err
+	}
+	have, err := r.read(a.call(ctx), id)
+	if err != nil {
+		return nil, a.exception(ctx, r, opRead, id, err)
+	}
+	return &cloudcontrol.GetResourceOutput{TypeName: new(r.schema.Name),
+		ResourceDescription: &cloudcontrol.ResourceDescription{Identifier: new(id), Properties: new(have.json())}}, nil
+}
+
+// UpdateResource begins to change a resource by a patch of its present model.
+func (a *API) UpdateResource(ctx context.Context, in *cloudcontrol.UpdateResourceInput) (*cloudcontrol.UpdateResourceOutput, error) {
+	r, err := a.resource(in.TypeName, in.TypeVersionId, opUpdate)
+	if err != nil {
+		return nil, err
+	}
+	if err := withRole(in.RoleArn); err != nil {
+		return nil, err
+	}
+	id, err := a.identifier(r, in.Identifier)
+	if err != nil {
+		return nil, err
+	}
+	request := state.ResourceRequest{Type: r.schema.Name, Operation: actions[opUpdate], Identifier: id}
+	if event, err := a.repeated(ctx, in.ClientToken, request, str(in.PatchDocument)); event != nil || err != nil {
+		return &cloudcontrol.UpdateResourceOutput{ProgressEvent: event}, err
+	}
+	have, err := r.read(a.call(ctx), id)
+	if err != nil {
+		return nil, a.exception(ctx, r, opUpdate, id, err)
+	}
+	want, err := a.patched(r.schema, have, str(in.PatchDocument))
+	if err != nil {
+		return nil, err
+	}
+	request.Model = want.json()
+	event, err := a.begin(ctx, in.ClientToken, request, str(in.PatchDocument))
+	if err != nil {
+		return nil, err
+	}
+	return &cloudcontrol.UpdateResourceOutput{ProgressEvent: event}, nil
+}
+
+// DeleteResource begins to delete a resource.
+func (a *API) DeleteResource(ctx context.Context, in *cloudcontrol.DeleteResourceInput) (*cloudcontrol.DeleteResourceOutput, error) {
+	r, err := a.resource(in.TypeName, in.TypeVersionId, opDelete)
+	if err != nil {
+		return nil, err
+	}
+	if err := withRole(in.RoleArn); err != nil {
+		return nil, err
+	}
+	id, err := a.identifier(r, in.Identifier)
+	if err != nil {
+		return nil, err
+	}
+	_, missing := r.read(a.call(ctx), id)
+	event, err := a.begin(ctx, in.ClientToken, state.ResourceRequest{Type: r.schema.Name, Operation: actions[opDelete], Identifier: id, Existed: missing == nil}, "")
+	if err != nil {
+		return nil, err
+	}
+	return &cloudcontrol.DeleteResourceOutput{ProgressEvent: event}, nil
+}
+
+const defaultPage = 20
+
+// ListResources lists resources of a type, with the properties that a listing has.
+func (a *API) ListResources(ctx context.Context, in *cloudcontrol.ListResourcesInput) (*cloudcontrol.ListResourcesOutput, error) {
+	r, err := a.resource(in.TypeName, in.TypeVersionId, opList)
+	if err != nil {
+		return nil, err
+	}
+	if err := withRole(in.RoleArn); err != nil {
+		return nil, err
+	}
+	by := model{}
+	if in.ResourceModel != nil {
+		if by, err = parseModel(*in.ResourceModel); err != nil {
+			return nil, invalid("The resource model is not a JSON object: %s", err)
+		}
+	}
+	for _, name := range r.schema.ListBy {
+		v, _ := r.schema.Model.Property(name)
+		if value := by.text(name); by[name] != nil && (value == nil || !a.checker.Matches(v, *value)) {
+			return nil, broken([]string{"#/" + name + ": failed validation constraint for keyword [pattern]"})
+		}
+	}
+	for _, name := range r.schema.ListRequired {
+		if by.text(name) == nil {
+			return nil, fault.New(fault.Invalid, "InvalidRequestException", "Missing or invalid ResourceModel property in %s list handler request input. Required property: [%s]",
+				r.schema.Name, name)
+		}
+	}
+	size := int32(defaultPage)
+	if in.MaxResults != nil {
+		size = *in.MaxResults
+	}
+	found, next, err := r.list(a.call(ctx), by, &size, in.NextToken)
+	if err != nil {
+		return nil, a.exception(ctx, r, opList, "", err)
+	}
+	out := &cloudcontrol.ListResourcesOutput{TypeName: new(r.schema.Name), ResourceDescriptions: []cloudcontrol.ResourceDescription{}, NextToken: next}
+	for _, m := range found {
+		out.ResourceDescriptions = append(out.ResourceDescriptions, cloudcontrol.ResourceDescription{Identifier: m.text(r.schema.Identifier[0]), Properties: new(m.json())})
+	}
+	return out, nil
+}
+
+// who is the caller as a request keeps it.
+func who(ctx context.Context) caller.Caller { return *caller.From(ctx) }

@@ -1,0 +1,79 @@
+package cloudcontrol
+
+import (
+	"encoding/json"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+
+	"trellis/internal/api/cloudcontrol/schema"
+	"trellis/internal/fault"
+)
+
+// maxModel bounds what a patch can make of a model, in bytes.
+const maxModel = 1 << 18
+
+// patched applies an RFC 6902 document to a model and checks that the result is one the type allows it to become.
+func (a *API) patched(t *schema.Type, have model, document string) (model, error) {
+	var form []struct {
+		Op   string `json:"op"`
+		Path string `json:"path"`
+	}
+	if err := json.Unmarshal([]byte(document), &form); err != nil || form == nil {
+		return nil, invalid("The patch document is not a list of JSON Patch operations.")
+	}
+	patch, err := jsonpatch.DecodePatch([]byte(document))
+	if err != nil {
+		return nil, invalid("The patch document is not valid: %s", err)
+	}
+	options := jsonpatch.NewApplyOptions()
+	options.SupportNegativeIndices, options.AccumulatedCopySizeLimit = false, maxModel
+	result, err := patch.ApplyWithOptions([]byte(have.json()), options)
+	if err != nil {
+		return nil, invalid("The patch document cannot be applied: %s", err)
+	}
+	if len(result) > maxModel {
+		return nil, fault.New(fault.TooLarge, "InvalidRequestException", "The patched model has more than %d bytes.", maxModel)
+	}
+	want, err := parseModel(string(result))
+	if err != nil {
+		return nil, invalid("The patch document leaves no model: %s", err)
+	}
+	if changed := changes(t.ReadOnly, have, want); len(changed) > 0 {
+		return nil, invalid("Invalid patch update: readOnlyProperties %s cannot be updated", pointers(changed))
+	}
+	if changed := changes(t.CreateOnly, have, want); len(changed) > 0 {
+		return nil, fault.New(fault.Conflict, "NotUpdatableException", "Invalid patch update: createOnlyProperties %s cannot be updated", pointers(changed))
+	}
+	for _, path := range t.ReadOnly {
+		schema.Drop(want, path)
+	}
+	return want, a.check(t, want)
+}
+
+// check checks a whole model.
+func (a *API) check(t *schema.Type, want model) error {
+	if found := a.checker.Check(t, want); len(found) > 0 {
+		return broken(found)
+	}
+	seen := map[string]bool{}
+	if items, ok := want[t.TagProperty].([]any); ok {
+		for _, item := range items {
+			key, _ := item.(map[string]any)["Key"].(string)
+			if seen[key] {
+				return broken([]string{"#/" + t.TagProperty + ": the key [" + key + "] is there twice"})
+			}
+			seen[key] = true
+		}
+	}
+	return nil
+}
+
+func changes(paths []string, have, want model) []string {
+	var out []string
+	for _, path := range paths {
+		if differ(have, want, path) {
+			out = append(out, path)
+		}
+	}
+	return out
+}

@@ -1,0 +1,102 @@
+// Package schema holds what CloudFormation's resource type schemas say of the structure of the types that Cloud Control
+// answers for, and checks models against it. The tables are generated; nothing changes them at run time.
+package schema
+
+import "strings"
+
+// Kind is the type of a value in JSON.
+type Kind uint8
+
+const (
+	String Kind = iota + 1
+	Integer
+	Number
+	Boolean
+	Array
+	Object
+)
+
+// Name is how validation messages call the kind.
+func (k Kind) Name() string {
+	return [...]string{"", "String", "Integer", "Number", "Boolean", "JSONArray", "JSONObject"}[k]
+}
+
+// Value is what a value may be.
+type Value struct {
+	Kind Kind
+	// Min and Max bound a string's length, a number's value or an array's items.
+	Min, Max       int
+	HasMin, HasMax bool
+	Enum           []string
+	Pattern        string
+	Unique         bool // no item twice
+	Items          *Value
+	Properties     []Property // in order of their names
+	Required       []string
+	// Open objects take properties that are not listed.
+	Open bool
+}
+
+// Property is a named value.
+type Property struct {
+	Name string
+	Value
+}
+
+// Property returns the property with the name.
+func (v *Value) Property(name string) (*Value, bool) {
+	for i := range v.Properties {
+		if v.Properties[i].Name == name {
+			return &v.Properties[i].Value, true
+		}
+	}
+	return nil, false
+}
+
+// Type is a resource type. Paths are names joined by slashes, such as "Config/Port".
+type Type struct {
+	Name  string
+	Model Value
+	// ReadOnly properties are the service's to set, CreateOnly ones cannot change, WriteOnly ones are never shown.
+	ReadOnly, CreateOnly, WriteOnly []string
+	// Identifier is the primary identifier, Alternatives the others.
+	Identifier   []string
+	Alternatives [][]string
+	// TagProperty is empty where the type has no tags.
+	TagProperty               string
+	TagOnCreate, TagUpdatable bool
+	// Handlers are the operations that the type supports: create, read, update, delete, list.
+	Handlers []string
+	// ListBy are the properties that a listing can be about, ListRequired those it must name.
+	ListBy, ListRequired []string
+}
+
+// At returns what a path names in a model, and whether it is there.
+func At(model map[string]any, path string) (any, bool) {
+	var at any = model
+	for name := range strings.SplitSeq(path, "/") {
+		m, ok := at.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		if at, ok = m[name]; !ok {
+			return nil, false
+		}
+	}
+	return at, true
+}
+
+// Drop removes what a path names from a model, which is changed in place, and objects that it leaves empty.
+func Drop(model map[string]any, path string) {
+	first, rest, nested := strings.Cut(path, "/")
+	if !nested {
+		delete(model, first)
+		return
+	}
+	if m, ok := model[first].(map[string]any); ok {
+		Drop(m, rest)
+		if len(m) == 0 {
+			delete(model, first)
+		}
+	}
+}
