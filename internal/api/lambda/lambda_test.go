@@ -129,14 +129,6 @@ func (e *env) applied(failures ...string) {
 	e.update(func(tx *state.Tx) { state.Hosts.Put(tx, h) })
 }
 
-func (e *env) host() *state.Host {
-	h, ok := state.Hosts.Get(e.view.Snapshot(), "h")
-	if !ok {
-		return &state.Host{Name: "h"}
-	}
-	return h
-}
-
 // must fails the test when the call failed.
 func must[T any](t *testing.T) func(out T, err error) T {
 	return func(out T, err error) T {
@@ -230,4 +222,24 @@ func (e *env) interfaces(functionARN string) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// executable is an archive of one program.
+func executable(t *testing.T, name string, program []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	h := &zip.FileHeader{Name: name}
+	h.SetMode(0o755)
+	w, err := z.CreateHeader(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(program); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
