@@ -96,7 +96,8 @@ func (o options) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	processes, namespaces := watch.Seen()
 	left := watch.Left()
-	fmt.Fprintf(out, "server stopped: %d of its %d processes and namespaces, mounts and cgroups left (it had %d namespaces)\n", len(left), processes, namespaces)
+	fmt.Fprintf(out, "server stopped: it and its children were %d processes in %d network namespaces; %d of these, or of mounts and cgroups, are left\n",
+		processes, namespaces, len(left))
 	r.wrong = append(r.wrong, left...)
 	return r.conclude(out, o.json)
 }

@@ -228,7 +228,8 @@ func (p *Provider) deleteFunction(ctx context.Context, r engine.Existing) error 
 }
 
 // freeSecurityGroups puts the function in its VPC's default group, so that its own can be deleted though the
-// function's interfaces stay for a while.
+// function's interfaces stay for a while. Where the role has lost its permissions already, as nothing makes them stay
+// for longer than the function, the group waits for the interfaces instead.
 func (p *Provider) freeSecurityGroups(ctx context.Context, name string) error {
 	out, err := p.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &name})
 	if hasCode(err, noFunction) {
@@ -248,7 +249,7 @@ func (p *Provider) freeSecurityGroups(ctx context.Context, name string) error {
 	if _, err := p.lambda.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
 		FunctionName: &name, VpcConfig: &types.VpcConfig{SecurityGroupIds: []string{group}, SubnetIds: in.SubnetIds},
 	}); err != nil {
-		return err
+		return roleUnknown(err)
 	}
 	return p.functionUpdated(ctx, name)
 }
