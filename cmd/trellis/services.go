@@ -6,6 +6,7 @@ import (
 	"trellis/internal/access"
 	cloudcontrolapi "trellis/internal/api/cloudcontrol"
 	ec2api "trellis/internal/api/ec2"
+	elbapi "trellis/internal/api/elbv2"
 	iamapi "trellis/internal/api/iam"
 	lambdaapi "trellis/internal/api/lambda"
 	logsapi "trellis/internal/api/logs"
@@ -16,6 +17,7 @@ import (
 	"trellis/internal/aws"
 	"trellis/internal/aws/model/cloudcontrol"
 	"trellis/internal/aws/model/ec2"
+	"trellis/internal/aws/model/elbv2"
 	"trellis/internal/aws/model/iam"
 	"trellis/internal/aws/model/lambda"
 	"trellis/internal/aws/model/logs"
@@ -34,6 +36,7 @@ func services(view *state.View, control *access.Control, plane *dataPlane, latti
 		{Model: organizations.Model, API: organizationsapi.New(view, time.Now)},
 		{Model: ram.Model, API: ramapi.New(view, time.Now)},
 		{Model: ec2.Model, API: ec2api.New(view, time.Now)},
+		{Model: elbv2.Model, API: elbapi.New(view, time.Now)},
 		{Model: vpclattice.Model, API: lattice},
 		{Model: lambda.Model, API: lambdaapi.New(view, lambdaPorts(control, plane))},
 		{Model: cloudcontrol.Model, API: requests},

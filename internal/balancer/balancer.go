@@ -42,17 +42,29 @@ func (b *LoadBalancer) DNSName() string {
 	return prefix + strings.ToLower(b.Name) + "-" + b.ID[:10] + "." + b.Region + ".elb.amazonaws.com"
 }
 
+// HostedZone returns the id of the Route 53 zone that the names of a region's load balancers are in, empty where it is not known.
+func HostedZone(region string) string {
+	return map[string]string{
+		"us-east-1": "Z35SXDOTRQ7X7K", "us-east-2": "Z3AADJGX6KTTL2", "us-west-1": "Z368ELLRRE2KJ0", "us-west-2": "Z1H1FL5HABSF5",
+		"eu-west-1": "Z32O12XQLNTSW2", "eu-west-2": "ZHURV8PSTC4K8", "eu-west-3": "Z3Q77PNBQS71R4", "eu-central-1": "Z215JYRZR1TBD5",
+		"eu-north-1": "Z23TAZ6LKFMNIO", "ap-south-1": "ZP97RAFLXTNZK", "ap-northeast-1": "Z14GRHDCWA56QT", "ap-northeast-2": "ZWKZPGTI48KDX",
+		"ap-southeast-1": "Z1LMS91P8CMLE5", "ap-southeast-2": "Z1GM3OXH4ZPM65", "ca-central-1": "ZQSVJUPU6J1EY", "sa-east-1": "Z2P70J7HTTTPLU",
+	}[region]
+}
+
 // Listener is one port of a load balancer.
 type Listener struct {
 	vpc.Owner
-	LoadBalancer string            `json:"loadBalancer"` // ARN
-	ARN          string            `json:"arn"`
-	Protocol     string            `json:"protocol"`
-	Port         int32             `json:"port"`
-	Default      []Action          `json:"default"`
-	DefaultRule  string            `json:"defaultRule"` // ARN
-	Attributes   map[string]string `json:"attributes,omitempty"`
-	Tags         tag.Set           `json:"tags,omitempty"`
+	LoadBalancer string   `json:"loadBalancer"` // ARN
+	ARN          string   `json:"arn"`
+	Protocol     string   `json:"protocol"`
+	Port         int32    `json:"port"`
+	Default      []Action `json:"default"`
+	DefaultRule  string   `json:"defaultRule"` // ARN
+	// DefaultTags are those of the default rule.
+	DefaultTags tag.Set           `json:"defaultTags,omitempty"`
+	Attributes  map[string]string `json:"attributes,omitempty"`
+	Tags        tag.Set           `json:"tags,omitempty"`
 }
 
 // Rule sends matching requests of a listener somewhere.
