@@ -67,7 +67,7 @@ func newDataPlane(o options, why string, view *state.View, control *access.Contr
 	if err != nil {
 		return nil, errors.Join(err, d.kernel.Close())
 	}
-	d.proxy = server.New(server.Config{Network: proxyNetwork{namespaces{d.kernel}}, Invoker: invoker{d.functions},
+	d.proxy = server.New(server.Config{Network: proxyNetwork{namespaces{d.kernel}}, Invoker: targetInvoker{d.functions, view},
 		Authenticator: signed.New(identities{control, view}), AccessLog: accessLog{view, d.journal, log}, Log: log})
 	d.metrics.watch(d.proxy)
 	return d, nil

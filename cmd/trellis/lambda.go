@@ -5,12 +5,16 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"log/slog"
+	"math/rand/v2"
 	"runtime"
 	"time"
 
 	"trellis/internal/access"
 	lambdaapi "trellis/internal/api/lambda"
+	"trellis/internal/arn"
 	"trellis/internal/blob"
+	"trellis/internal/fault"
+	"trellis/internal/function"
 	"trellis/internal/sandbox"
 	"trellis/internal/sandbox/process"
 	"trellis/internal/state"
@@ -43,6 +47,37 @@ func (i functionInvoker) Invoke(ctx context.Context, inv lambdaapi.Invocation) (
 		return lambdaapi.Outcome{}, err
 	}
 	return lambdaapi.Outcome{FunctionError: res.FunctionError, Payload: res.Payload, LogTail: res.LogTail}, nil
+}
+
+// targetInvoker lets the proxy run functions that are targets.
+type targetInvoker struct {
+	functions *process.Manager
+	view      *state.View
+}
+
+// Invoke asks the function's policy first: the target group's service must be let in for it, as when it was registered.
+func (i targetInvoker) Invoke(ctx context.Context, targetGroupARN, functionARN string, event []byte) ([]byte, string, error) {
+	name, qualifier := function.Split(functionARN)
+	group, err := arn.Parse(targetGroupARN)
+	if err != nil {
+		return nil, "", err
+	}
+	f, ok := state.Functions.Get(i.view.Snapshot(), name)
+	if !ok {
+		return nil, "", fault.New(fault.NotFound, "ResourceNotFoundException", "Function not found: %s", functionARN)
+	}
+	if service := group.Service + ".amazonaws.com"; !function.Allows(f, qualifier, "lambda:InvokeFunction", service, targetGroupARN, group.Account) {
+		return nil, "", fault.New(fault.Denied, "AccessDeniedException", "The policy of %s does not let %s invoke it for %s", functionARN, service, targetGroupARN)
+	}
+	version, ok := f.Route(qualifier, rand.Float64())
+	if !ok {
+		return nil, "", fault.New(fault.NotFound, "ResourceNotFoundException", "Function not found: %s", functionARN)
+	}
+	res, err := i.functions.Invoke(ctx, sandbox.Invocation{ARN: name, Version: version, InvokedARN: functionARN, Payload: append([]byte{}, event...)})
+	if err != nil {
+		return nil, "", err
+	}
+	return res.Payload, res.FunctionError, nil
 }
 
 // Archives are looked through so often, and kept for so long after nothing uses them any more.

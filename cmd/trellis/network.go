@@ -17,8 +17,6 @@ import (
 
 	"trellis/internal/admin"
 	"trellis/internal/fault"
-	"trellis/internal/function"
-	"trellis/internal/sandbox"
 	"trellis/internal/sandbox/process"
 	"trellis/internal/state"
 	"trellis/internal/substrate/linux"
@@ -232,16 +230,4 @@ func (r running) Wait() (int, error) {
 		return 128 + int(status.Signal()), nil
 	}
 	return r.cmd.ProcessState.ExitCode(), nil
-}
-
-// invoker lets the proxy run functions.
-type invoker struct{ functions *process.Manager }
-
-func (i invoker) Invoke(ctx context.Context, functionARN string, event []byte) ([]byte, string, error) {
-	name, version := function.Split(functionARN)
-	res, err := i.functions.Invoke(ctx, sandbox.Invocation{ARN: name, Version: version, Payload: append([]byte{}, event...)})
-	if err != nil {
-		return nil, "", err
-	}
-	return res.Payload, res.FunctionError, nil
 }

@@ -155,6 +155,7 @@ func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer,
 	first := make(chan struct{})
 	running.Go(func() { h.run(run, first) })
 	running.Go(func() { finalize(run, view, log) })
+	running.Go(func() { pruneCode(run, view, plane.blobs, log) })
 	running.Go(func() { requests.Run(run) })
 	running.Go(func() { watchHealth(run, name, view, plane, log) })
 	select {
@@ -174,11 +175,7 @@ func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer,
 		return err
 	}
 	web := &http.Server{Handler: front(api, metrics), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
-	down.add(func() error {
-		wait, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-		defer cancel()
-		return errors.Join(web.Shutdown(wait), ignoreClosed(web.Close()))
-	})
+	down.add(func() error { return finish(web) })
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	if noDataPlane != "" {
@@ -191,6 +188,17 @@ func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer,
 	case err := <-failed:
 		return err
 	}
+}
+
+// finish lets calls under way end and cuts off connections that have none: a connection that never carried a request
+// counts as busy for five seconds otherwise.
+func finish(web *http.Server) error {
+	wait, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := web.Shutdown(wait); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return ignoreClosed(web.Close())
 }
 
 func configPath(o options) string {

@@ -19,12 +19,13 @@ import (
 type functions struct {
 	mu     sync.Mutex
 	events []string
+	groups []string
 	answer func(arn string) ([]byte, string, error)
 }
 
-func (f *functions) Invoke(_ context.Context, arn string, event []byte) ([]byte, string, error) {
+func (f *functions) Invoke(_ context.Context, group, arn string, event []byte) ([]byte, string, error) {
 	f.mu.Lock()
-	f.events = append(f.events, string(event))
+	f.events, f.groups = append(f.events, string(event)), append(f.groups, group)
 	f.mu.Unlock()
 	return f.answer(arn)
 }
@@ -85,6 +86,9 @@ func TestLandingZone(t *testing.T) {
 		t.Errorf("green: %d", res.StatusCode)
 	}
 	event := fn.last(t)
+	if fn.groups[0] != albTG {
+		t.Errorf("invoked for %s", fn.groups[0])
+	}
 	headers := event["headers"].(map[string]any)
 	if !strings.HasPrefix(headers["x-amzn-trace-id"].(string), "Root=1-") {
 		t.Errorf("trace id %q", headers["x-amzn-trace-id"])

@@ -33,7 +33,7 @@ func (c *conn) invoke(t *proxy.Target) {
 	c.rec.ToTarget = time.Since(c.start)
 	c.srv.count.invocations.Add(1)
 	ctx, cancel := context.WithTimeout(c.srv.ctx, c.srv.Timeouts.Invoke)
-	raw, functionError, err := c.srv.Invoker.Invoke(ctx, t.ID, event)
+	raw, functionError, err := c.srv.Invoker.Invoke(ctx, c.hop.Group.ARN, t.ID, event)
 	cancel()
 	c.rec.FromTarget = time.Since(c.start) - c.rec.ToTarget
 	var reply *proxy.Reply

@@ -27,9 +27,9 @@ type Network interface {
 
 // Invoker runs functions.
 type Invoker interface {
-	// Invoke returns the function's answer. functionError is not empty when the function itself failed, and err not nil when
-	// it could not be run. The event must not be kept.
-	Invoke(ctx context.Context, functionARN string, event []byte) (response []byte, functionError string, err error)
+	// Invoke returns the function's answer to a request that came by a target group. functionError is not empty when the
+	// function itself failed, and err not nil when it could not or may not be run. The event must not be kept.
+	Invoke(ctx context.Context, targetGroupARN, functionARN string, event []byte) (response []byte, functionError string, err error)
 }
 
 // AccessLog takes access records of VPC Lattice, off the path of requests and one at a time.
