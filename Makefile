@@ -6,16 +6,19 @@ ZONE    := examples/landing-zone
 # Stops what hangs; a run of everything takes a few minutes.
 TEST    := $(GO) test -timeout 10m
 
-.PHONY: build demo test race lint fuzz generate bench clean
+.PHONY: build zone demo test race lint generate clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/trellis ./cmd/trellis
 
-demo: build
-	$(MAKE) -C $(ZONE) build
-	$(ZONE)/build/demo -trellis bin/trellis
+demo: build zone
+	cd $(ZONE) && build/demo -project . -trellis ../../bin/trellis
 
-test: build
+# The example's functions and the demo itself.
+zone:
+	cd $(ZONE) && $(GO) run ./functions/bundle && CGO_ENABLED=0 $(GO) build -trimpath -o build/demo ./demo
+
+test: build zone
 	$(TEST) ./...
 	cd $(ZONE) && $(TEST) ./...
 
@@ -29,3 +32,11 @@ lint:
 
 clean:
 	rm -rf bin $(ZONE)/build
+
+# The wire types follow the published API models, which come with botocore.
+BOTOCORE := 1.44.5
+generate:
+	rm -rf build/botocore && python3 -m pip download -q --no-deps --no-binary :none: -d build/botocore botocore==$(BOTOCORE)
+	cd build/botocore && python3 -m zipfile -e *.whl .
+	$(GO) run ./internal/aws/model/generate -data build/botocore/botocore/data
+	gofmt -l internal/aws/model
