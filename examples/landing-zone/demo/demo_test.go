@@ -91,13 +91,14 @@ func TestConclusion(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
-	printTable(&out, []row{
-		{From: "Blue", Request: "GET", Expected: "403", Got: "403", Why: "the policy", AsExpected: true},
+	printRows(&out, []row{
+		{From: "Blue", Request: "GET", Expected: "403", Got: "403", Why: strings.Repeat("because ", 13), AsExpected: true},
 		{From: "G", Request: "GET", Expected: "200", Got: "403"},
 	})
 	want := `
 FROM  REQUEST  EXPECTED  GOT                       WHY
-Blue  GET      403       403                       the policy
+Blue  GET      403       403                       ` + strings.Repeat("because ", 11) + `because
+` + strings.Repeat(" ", 51) + `because
 G     GET      200       403  <-- NOT AS EXPECTED
 
 `

@@ -128,7 +128,7 @@ func (d *demo) show(ctx context.Context) (r results, err error) {
 	if r.rows, err = d.table(ctx, outputs); err != nil {
 		return r, err
 	}
-	printTable(d.out, r.rows)
+	printRows(d.out, r.rows)
 	if err := d.linger(ctx); err != nil {
 		return r, err
 	}
@@ -228,31 +228,4 @@ func (r results) conclude(out io.Writer, file string) error {
 		return fmt.Errorf("%d requests did not go as expected", len(r.rows)-expected)
 	}
 	return nil
-}
-
-func printTable(out io.Writer, rows []row) {
-	header := []string{"FROM", "REQUEST", "EXPECTED", "GOT", "WHY"}
-	lines := [][]string{header}
-	for _, r := range rows {
-		got := r.Got
-		if !r.AsExpected {
-			got += "  <-- NOT AS EXPECTED"
-		}
-		lines = append(lines, []string{r.From, r.Request, r.Expected, got, r.Why})
-	}
-	widths := make([]int, len(header))
-	for _, line := range lines {
-		for i, cell := range line {
-			widths[i] = max(widths[i], len(cell))
-		}
-	}
-	fmt.Fprintln(out)
-	for _, line := range lines {
-		var text strings.Builder
-		for i, cell := range line {
-			fmt.Fprintf(&text, "%-*s  ", widths[i], cell)
-		}
-		fmt.Fprintln(out, strings.TrimRight(text.String(), " "))
-	}
-	fmt.Fprintln(out)
 }

@@ -145,12 +145,12 @@ func (s *scene) blueRows(ctx context.Context) error {
 		return err
 	}
 	rows := s.rows
-	rows[0] = row{From: "BlueFunction", Request: "GET ?q=blue", Expected: directory("blue")}
-	rows[1] = row{From: "BlueFunction, edited", Request: "GET ?q=green", Expected: denied}
+	rows[0] = row{From: "BlueFunction", Request: "?q=blue", Expected: directory("blue")}
+	rows[1] = row{From: "BlueFunction, edited", Request: "?q=green", Expected: denied}
 	rows[4] = row{From: "Blue's app subnet", Request: "POST ?q=blue", Expected: denied}
-	rows[5] = row{From: "BlueFunction, edited", Request: "GET without a query", Expected: denied}
-	rows[6] = row{From: "BlueFunction, edited", Request: "GET ?q=blue&q=green", Expected: denied}
-	rows[12] = row{From: "BlueFunction", Request: "GET ?q=blue, ingress of BlueSecurityGroup revoked, then restored",
+	rows[5] = row{From: "BlueFunction, edited", Request: "no query", Expected: denied}
+	rows[6] = row{From: "BlueFunction, edited", Request: "?q=blue&q=green", Expected: denied}
+	rows[12] = row{From: "BlueFunction", Request: "?q=blue, BlueSecurityGroup revoked, restored",
 		Expected: timeout + ", then " + directory("blue")}
 	for _, edit := range []struct {
 		row   int
@@ -200,8 +200,8 @@ func (s *scene) greenRows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.rows[2] = row{From: "GreenFunction", Request: "GET ?q=green", Expected: directory("green")}
-	s.rows[3] = row{From: "GreenFunction, edited", Request: "GET ?q=blue", Expected: denied}
+	s.rows[2] = row{From: "GreenFunction", Request: "?q=green", Expected: directory("green")}
+	s.rows[3] = row{From: "GreenFunction, edited", Request: "?q=blue", Expected: denied}
 	if err := s.function(ctx, &s.rows[2], c, "?q=green"); err != nil {
 		return err
 	}
@@ -241,7 +241,7 @@ func (s *scene) networkRows(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, stopIsolated()) }()
 
-	const byName, through = "the service's name, GET ?q=blue", "the load balancer, GET ?q=blue"
+	const byName, through = "the name, ?q=blue", "the load balancer, ?q=blue"
 	requests := []struct {
 		row              int
 		from, place      string
@@ -255,8 +255,8 @@ func (s *scene) networkRows(ctx context.Context) (err error) {
 		{11, "Blue's app subnet", "BlueSandboxSubnetApp", through, balancer + ":80", "/?q=blue", timeout},
 		{13, "SharedServicesMainVpc", "SharedServiceSubnetApp", through, balancer + ":80", "/?q=blue", directory("blue")},
 		{14, "GreenNetworkVpc", "GreenPeerSubnet", through + ", by peering", balancer + ":80", "/?q=blue", directory("blue")},
-		{15, "GreenNetworkVpc", "GreenPeerSubnet", "a public subnet of SharedServicesMainVpc", public, "/", timeout},
-		{16, "GreenNetworkVpc", "GreenPeerSubnet", "a server in BlueNetworkVpc", isolated, "/", timeout},
+		{15, "GreenNetworkVpc", "GreenPeerSubnet", "a public subnet of the main VPC", public, "/", timeout},
+		{16, "GreenNetworkVpc", "GreenPeerSubnet", "BlueNetworkVpc", isolated, "/", timeout},
 	}
 	errs := make([]error, len(requests))
 	var running sync.WaitGroup
