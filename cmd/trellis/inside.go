@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -58,6 +59,10 @@ func (in inside) become() error {
 	}
 	if err := unix.Mount(in.Resolv, conf, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("cannot point /etc/resolv.conf to the VPC's resolver: %w", err)
+	}
+	runtime.LockOSThread() // the thread that gives up its capabilities is the one that becomes the program
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return fmt.Errorf("cannot give capabilities up: %w", err)
 	}
 	if in.UID != 0 {
 		if err := errors.Join(syscall.Setgroups([]int{in.GID}), syscall.Setgid(in.GID), syscall.Setuid(in.UID)); err != nil {

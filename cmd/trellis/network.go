@@ -138,6 +138,8 @@ func (e execRunner) Start(ctx context.Context, networkInterface string, cmd admi
 		in.UID, in.GID = uid, gid
 	case cmd.UID != 0:
 		c.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
+		// It has to mount a file before it gives this up.
+		c.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN}
 		c.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: cmd.UID, HostID: 0, Size: 1}}
 		c.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: cmd.GID, HostID: 0, Size: 1}}
 	}
