@@ -14,7 +14,7 @@ def report(response):
 
 def lambda_handler(event, context):
     try:
-        response = urlopen(blue_endpoint, timeout=2)
+        response = urlopen(blue_endpoint)
     except HTTPError as refusal:
         report(refusal)
         raise
