@@ -76,20 +76,20 @@ func checkCreate(in *elbv2.CreateLoadBalancerInput) error {
 		return err
 	}
 	switch {
-	case in.Type != nil && *in.Type != "application":
+	case str(in.Type) != "" && *in.Type != "application":
 		return notBuilt("OperationNotPermitted", "Load balancers of type '%s' are not built; only 'application' is", *in.Type)
 	case str(in.Scheme) != "internal":
 		return notBuilt("InvalidScheme", "Internet-facing load balancers are not built: set the scheme to 'internal'")
-	case in.CustomerOwnedIpv4Pool != nil || in.IpamPools != nil:
+	case str(in.CustomerOwnedIpv4Pool) != "" || in.IpamPools != nil:
 		return notBuilt("OperationNotPermitted", "Addresses from pools are not built")
-	case in.EnablePrefixForIpv6SourceNat != nil && *in.EnablePrefixForIpv6SourceNat != "off":
+	case str(in.EnablePrefixForIpv6SourceNat) != "" && *in.EnablePrefixForIpv6SourceNat != "off":
 		return invalid("Source NAT is not supported for load balancers of type 'application'")
 	}
 	return checkAddressType(in.IpAddressType)
 }
 
 func checkAddressType(asked *string) error {
-	if asked != nil && *asked != "ipv4" {
+	if str(asked) != "" && *asked != "ipv4" {
 		return fault.New(fault.Invalid, "InvalidSubnet", "You must specify subnets with an associated IPv6 CIDR block for the IP address type '%s'", clip(*asked))
 	}
 	return nil
@@ -112,7 +112,7 @@ func (q query) subnets(tx *state.Tx, ids []string, mappings []elbv2.SubnetMappin
 		return nil, invalid("You can specify either subnets or subnet mappings, but not both")
 	}
 	for _, m := range mappings {
-		if m.AllocationId != nil || m.PrivateIPv4Address != nil || m.IPv6Address != nil || m.SourceNatIpv6Prefix != nil {
+		if str(m.AllocationId)+str(m.PrivateIPv4Address)+str(m.IPv6Address)+str(m.SourceNatIpv6Prefix) != "" {
 			return nil, configuration("You can't specify addresses for load balancers of type 'application'")
 		}
 		ids = append(ids, str(m.SubnetId))
@@ -292,7 +292,7 @@ func (a *API) SetSecurityGroups(ctx context.Context, in *elbv2.SetSecurityGroups
 		if err != nil {
 			return err
 		}
-		if in.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic != nil {
+		if str(in.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic) != "" {
 			return configuration("Inbound rules on PrivateLink traffic are only for load balancers of type 'network'")
 		}
 		if len(in.SecurityGroups) == 0 {
@@ -372,7 +372,7 @@ func (a *API) SetIpAddressType(ctx context.Context, in *elbv2.SetIpAddressTypeIn
 	if err := checkAddressType(in.IpAddressType); err != nil {
 		return nil, err
 	}
-	return &elbv2.SetIpAddressTypeOutput{IpAddressType: in.IpAddressType}, nil
+	return &elbv2.SetIpAddressTypeOutput{IpAddressType: new("ipv4")}, nil
 }
 
 // DescribeCapacityReservation shows the capacity reserved for a load balancer, which is none: nothing reserves any.

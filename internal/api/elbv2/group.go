@@ -50,7 +50,7 @@ func (q query) newGroup(tx *state.Tx, in *elbv2.CreateTargetGroupInput) (*balanc
 		return nil, err
 	}
 	g := &balancer.TargetGroup{Owner: q.Owner, Name: *in.Name, Type: balancer.Instance, Tags: set}
-	if in.TargetType != nil {
+	if str(in.TargetType) != "" {
 		g.Type = *in.TargetType
 	}
 	if in.TargetControlPort != nil {
@@ -58,7 +58,7 @@ func (q query) newGroup(tx *state.Tx, in *elbv2.CreateTargetGroupInput) (*balanc
 	}
 	switch g.Type {
 	case balancer.Lambda:
-		if in.Port != nil || in.Protocol != nil || in.VpcId != nil || in.ProtocolVersion != nil || in.IpAddressType != nil {
+		if in.Port != nil || str(in.Protocol) != "" || str(in.VpcId) != "" || str(in.ProtocolVersion) != "" || str(in.IpAddressType) != "" {
 			return nil, invalid("Port, protocol, protocol version, VPC ID and IP address type cannot be specified for target groups with target type 'lambda'")
 		}
 	case balancer.IP, balancer.Instance:
@@ -79,19 +79,19 @@ func (q query) newGroup(tx *state.Tx, in *elbv2.CreateTargetGroupInput) (*balanc
 // serve fills in how and where the targets of a group serve.
 func (q query) serve(tx *state.Tx, g *balancer.TargetGroup, in *elbv2.CreateTargetGroupInput) error {
 	switch {
-	case in.Protocol == nil:
+	case str(in.Protocol) == "":
 		return invalid("A protocol must be specified")
 	case *in.Protocol != "HTTP":
 		return notBuilt("UnsupportedProtocol", "Target groups of protocol '%s' are not built; only 'HTTP' is", clip(*in.Protocol))
-	case in.ProtocolVersion != nil && *in.ProtocolVersion != "HTTP1":
+	case str(in.ProtocolVersion) != "" && *in.ProtocolVersion != "HTTP1":
 		return notBuilt("InvalidConfigurationRequest", "Targets of protocol version '%s' are not built; only 'HTTP1' is", clip(*in.ProtocolVersion))
-	case in.IpAddressType != nil && *in.IpAddressType != "ipv4":
+	case str(in.IpAddressType) != "" && *in.IpAddressType != "ipv4":
 		return notBuilt("InvalidConfigurationRequest", "Targets with addresses of type '%s' are not built; only 'ipv4' is", clip(*in.IpAddressType))
 	case in.Port == nil:
 		return invalid("A port must be specified")
 	case *in.Port < 1 || *in.Port > 65535:
 		return invalid("Port '%d' must be in the range of 1-65535", *in.Port)
-	case in.VpcId == nil:
+	case str(in.VpcId) == "":
 		return invalid("A VPC ID must be specified")
 	}
 	if v, ok := state.VPCs.Get(tx, *in.VpcId); !ok || v.Owner != q.Owner {
@@ -106,13 +106,13 @@ func readHealthCheck(h *balancer.HealthCheck, targetType string, in elbv2.Modify
 	if in.HealthCheckEnabled != nil {
 		h.Enabled = *in.HealthCheckEnabled
 	}
-	if in.HealthCheckProtocol != nil {
+	if str(in.HealthCheckProtocol) != "" {
 		h.Protocol = *in.HealthCheckProtocol
 	}
-	if in.HealthCheckPort != nil {
+	if str(in.HealthCheckPort) != "" {
 		h.Port = *in.HealthCheckPort
 	}
-	if in.HealthCheckPath != nil {
+	if str(in.HealthCheckPath) != "" {
 		h.Path = *in.HealthCheckPath
 	}
 	for _, f := range []struct {
@@ -124,7 +124,7 @@ func readHealthCheck(h *balancer.HealthCheck, targetType string, in elbv2.Modify
 		}
 	}
 	if m := in.Matcher; m != nil {
-		if m.GrpcCode != nil || m.HttpCode == nil {
+		if str(m.GrpcCode) != "" || str(m.HttpCode) == "" {
 			return invalid("The matcher of a health check must have an HTTP code, and only that")
 		}
 		h.Matcher = *m.HttpCode

@@ -22,7 +22,7 @@ func (a *API) CreateListener(ctx context.Context, in *elbv2.CreateListenerInput)
 		if err != nil {
 			return err
 		}
-		if in.Protocol == nil || in.Port == nil {
+		if str(in.Protocol) == "" || in.Port == nil {
 			return invalid("A listener protocol and a port must be specified")
 		}
 		if err := checkProtocol(*in.Protocol, in.Certificates, in.SslPolicy, in.AlpnPolicy, in.MutualAuthentication); err != nil {
@@ -87,7 +87,7 @@ func checkProtocol(protocol string, certificates []elbv2.Certificate, policy *st
 		return notBuilt("UnsupportedProtocol", "Listeners of protocol 'HTTPS' are not built; only 'HTTP' is")
 	case protocol != "HTTP":
 		return invalid("Listener protocol '%s' must be one of 'HTTPS, HTTP'", clip(protocol))
-	case len(certificates) > 0 || policy != nil || mutual != nil && str(mutual.Mode) != "" && str(mutual.Mode) != "off":
+	case len(certificates) > 0 || str(policy) != "" || mutual != nil && str(mutual.Mode) != "" && str(mutual.Mode) != "off":
 		return invalid("A certificate, a security policy or mutual authentication cannot be specified for HTTP listeners")
 	case len(alpn) > 0:
 		return invalid("An ALPN policy cannot be specified for HTTP listeners")
@@ -143,7 +143,7 @@ func (a *API) ModifyListener(ctx context.Context, in *elbv2.ModifyListenerInput)
 			return err
 		}
 		protocol := l.Protocol
-		if in.Protocol != nil {
+		if str(in.Protocol) != "" {
 			protocol = *in.Protocol
 		}
 		if err := checkProtocol(protocol, in.Certificates, in.SslPolicy, in.AlpnPolicy, in.MutualAuthentication); err != nil {

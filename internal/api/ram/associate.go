@@ -123,8 +123,8 @@ func (q query) admit(tx *state.Tx, s *share.Share, principal string) error {
 		now.Internal = !now.External && org.RAMSharing
 		if !now.Internal {
 			if !s.AllowExternal {
-				return forbidden("The resource share %s does not allow external principals, and %s is not an account that your organization shares with. "+
-					"This error may also occur if you have not enabled sharing with your AWS organization.", s.ARN(), principal)
+				return forbidden("The resource share does not allow external principals, and %s is not an account that your organization shares with. "+
+					"This error may also occur if you have not enabled sharing with your AWS organization.", principal)
 			}
 			q.invite(tx, s, principal)
 			now.Status = share.Associating
