@@ -70,6 +70,9 @@ func enterAndServe(ctx context.Context, o options, stdout, stderr io.Writer) err
 		if entered {
 			os.Exit(code)
 		}
+		if err == nil {
+			err = linux.Preflight(ctx)
+		}
 		why = ""
 		if err != nil {
 			why = err.Error()
