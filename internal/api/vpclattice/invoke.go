@@ -15,7 +15,7 @@ const latticePrincipal = "vpc-lattice.amazonaws.com"
 
 // permitInvoke adds the statement to a function's policy that lets the target group invoke it, or says why it cannot.
 func (q *query) permitInvoke(tx *state.Tx, g *lattice.TargetGroup, target string) string {
-	id, qualifier := functionARN(target)
+	id, qualifier := function.Split(target)
 	f, ok := state.Functions.Get(tx, id)
 	if ok {
 		_, ok = f.Resolve(qualifier)
@@ -41,7 +41,7 @@ func isPermit(p function.Permission, g *lattice.TargetGroup, qualifier string) b
 
 // forbidInvoke takes the statement that permitInvoke added out of a function's policy.
 func forbidInvoke(tx *state.Tx, g *lattice.TargetGroup, target string) {
-	id, qualifier := functionARN(target)
+	id, qualifier := function.Split(target)
 	f, ok := state.Functions.Get(tx, id)
 	if !ok || f.Owner != g.Owner {
 		return

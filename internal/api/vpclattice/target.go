@@ -5,11 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
-	"trellis/internal/arn"
 	"trellis/internal/aws/model/vpclattice"
-	"trellis/internal/function"
 	"trellis/internal/lattice"
 	"trellis/internal/state"
 )
@@ -260,18 +257,4 @@ func healthOf(r state.Reader, g *lattice.TargetGroup, t *lattice.Target, used bo
 		}
 	}
 	return status, ""
-}
-
-// functionARN splits the ARN of a function, or of a version or alias of one.
-func functionARN(id string) (unqualified, qualifier string) {
-	a, err := arn.Parse(id)
-	if err != nil {
-		return "", ""
-	}
-	name, qualifier, _ := strings.Cut(a.ID(), ":")
-	if qualifier == function.Latest {
-		qualifier = ""
-	}
-	a.Resource = "function:" + name
-	return a.String(), qualifier
 }

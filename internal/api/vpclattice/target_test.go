@@ -284,6 +284,8 @@ func TestFunctionTargets(t *testing.T) {
 
 	w.register(g.Id, target(f+":live", 0))
 	equal(t, "qualifier", permissions(f)[1].Qualifier, "live")
+	row, _ := state.Functions.Get(w.view.Snapshot(), f)
+	equal(t, "permission", function.Allows(row, "live", "lambda:InvokeFunction", "vpc-lattice.amazonaws.com", *g.Arn, owner), true)
 	ok(w.DeleteTargetGroup(w.as(owner), &model.DeleteTargetGroupInput{TargetGroupIdentifier: g.Id}))(t)
 	equal(t, "permissions after the group", len(permissions(f)), 1)
 }
