@@ -7,6 +7,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/flate"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,6 +17,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"landing-zone/functions/wheels"
 )
 
 func main() {
@@ -62,7 +65,7 @@ func bundle(out string, python bool) (err error) {
 		return nil
 	}
 	packages := filepath.Join(work, "packages")
-	if err := install("a-common-service/directory_app_layer/requirements.txt", packages); err != nil {
+	if err := wheels.Install(context.Background(), "a-common-service/directory_app_layer/requirements.txt", packages); err != nil {
 		return err
 	}
 	return archive(os.DirFS(packages), "python/", filepath.Join(work, "python.zip"), filepath.Join(out, "lambda_layer.zip"))
@@ -71,13 +74,6 @@ func bundle(out string, python bool) (err error) {
 // compile builds a program that needs nothing of the system it runs on.
 func compile(source, to string) error {
 	return run(exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", to, source), "CGO_ENABLED=0", "GOOS=linux")
-}
-
-// install gets the packages as wheels without machine code, for the runtime the article names: they run on every later
-// interpreter too.
-func install(requirements, to string) error {
-	return run(exec.Command("python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
-		"--target", to, "--only-binary=:all:", "--platform", "any", "--python-version", "3.8", "--requirement", requirements))
 }
 
 func run(command *exec.Cmd, environment ...string) error {

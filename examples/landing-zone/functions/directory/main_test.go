@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+
+	"landing-zone/functions/wheels"
 )
 
 // request is an event of a load balancer and the answer it is due.
@@ -60,15 +62,17 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestTheArticlesOwnAnswers holds the same table against the article's FastAPI application, in the layer as it is built.
+// TestTheArticlesOwnAnswers holds the same table against the article's FastAPI application, with the packages of its
+// layer.
 func TestTheArticlesOwnAnswers(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip(err)
 	}
-	const layer = "../../build/lambda_layer.zip"
-	if _, err := os.Stat(layer); err != nil {
-		t.Skip("build the layer with go run ./functions/bundle -python: ", err)
+	const app = "../../a-common-service/directory_app"
+	packages := t.TempDir()
+	if err := wheels.Install(t.Context(), app+"_layer/requirements.txt", packages); err != nil {
+		t.Skip(err)
 	}
 	const program = `
 import json, sys
@@ -81,7 +85,7 @@ for line in sys.stdin:
 		events.WriteString(r.event + "\n")
 	}
 	command := exec.Command(python, "-B", "-c", program)
-	command.Env = append(os.Environ(), "PYTHONPATH="+layer+"/python:../../a-common-service/directory_app")
+	command.Env = append(os.Environ(), "PYTHONPATH="+packages+":"+app)
 	command.Stdin = &events
 	var said bytes.Buffer
 	command.Stderr = &said
