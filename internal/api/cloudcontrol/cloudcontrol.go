@@ -12,14 +12,21 @@ import (
 	"trellis/internal/api/cloudcontrol/schema"
 	"trellis/internal/caller"
 	"trellis/internal/fault"
+	"trellis/internal/identity"
 	"trellis/internal/state"
 	"trellis/internal/vpc"
 )
 
-// Authorizer decides whether the caller of ctx may perform an action, such as "vpc-lattice:CreateService", on what the input
-// names.
+// Authorizer decides what callers may do.
 type Authorizer interface {
+	// Authorize decides whether the caller of ctx may perform an action, such as "vpc-lattice:CreateService", on what the input
+	// names.
 	Authorize(ctx context.Context, action string, in any) error
+	// PassRole decides whether the caller of ctx may hand a role to a service.
+	PassRole(ctx context.Context, role, service string) error
+	// AssumeAsService starts a session of a role that trusts the service; Lookup tells whose its key is.
+	AssumeAsService(role, service, session string) (identity.Credentials, error)
+	Lookup(ctx context.Context, accessKey, token string) (secret string, who caller.Caller, err error)
 }
 
 // API has one method for every operation. Run carries out what they begin.
@@ -96,10 +103,29 @@ const theVersion = "00000001"
 
 var actions = map[string]string{opCreate: "CREATE", opRead: "READ", opUpdate: "UPDATE", opDelete: "DELETE", opList: "LIST"}
 
-// withRole refuses what would have to be done as somebody else.
-func withRole(role *string) error {
+// service is as whom roles are assumed, and session what such sessions are called.
+const (
+	service = "cloudformation.amazonaws.com"
+	session = "AWSCloudFormation"
+)
+
+// withRole returns ctx with the role in place of its caller, who must be allowed to pass it.
+func (a *API) withRole(ctx context.Context, role *string) (context.Context, error) {
 	if role == nil {
-		return nil
+		return ctx, nil
 	}
-	return fault.New(fault.Unsupported, "InvalidRequestException", "RoleArn is not supported: requests are carried out with the permissions of their caller.")
+	if err := a.auth.PassRole(ctx, *role, service); err != nil {
+		return nil, err
+	}
+	keys, err := a.auth.AssumeAsService(*role, service, session)
+	if err != nil {
+		return nil, err
+	}
+	_, who, err := a.auth.Lookup(ctx, keys.AccessKey, keys.Token)
+	if err != nil {
+		return nil, err
+	}
+	c := caller.From(ctx)
+	who.Region, who.RequestID, who.SourceIP, who.UserAgent = c.Region, c.RequestID, c.SourceIP, c.UserAgent
+	return caller.With(ctx, &who), nil
 }

@@ -6,12 +6,11 @@ import (
 
 	"trellis/internal/api/cloudcontrol/schema"
 	"trellis/internal/aws/model/cloudcontrol"
-	"trellis/internal/caller"
 	"trellis/internal/fault"
 	"trellis/internal/state"
 )
 
-// now begins a call that is answered at once.
+// call begins a call that is answered at once.
 func (a *API) call(ctx context.Context) *call {
 	return &call{ctx: ctx, view: a.view, auth: a.auth}
 }
@@ -22,7 +21,7 @@ func (a *API) CreateResource(ctx context.Context, in *cloudcontrol.CreateResourc
 	if err != nil {
 		return nil, err
 	}
-	if err := withRole(in.RoleArn); err != nil {
+	if ctx, err = a.withRole(ctx, in.RoleArn); err != nil {
 		return nil, err
 	}
 	want, err := parseModel(str(in.DesiredState))
@@ -57,7 +56,7 @@ func (a *API) identifier(r *resource, given *string) (string, error) {
 		id = object[name]
 	}
 	if v, ok := r.schema.Model.Property(name); !ok || !a.checker.Matches(v, id) {
-		return "", invalid("Identifier %s is not valid for identifier %s", id, pointers(r.schema.Identifier))
+		return "", invalid("Identifier %s is not valid for identifier %s", clip(id), pointers(r.schema.Identifier))
 	}
 	return id, nil
 }
@@ -68,7 +67,7 @@ func (a *API) GetResource(ctx context.Context, in *cloudcontrol.GetResourceInput
 	if err != nil {
 		return nil, err
 	}
-	if err := withRole(in.RoleArn); err != nil {
+	if ctx, err = a.withRole(ctx, in.RoleArn); err != nil {
 		return nil, err
 	}
 	id, err := a.identifier(r, in.Identifier)
@@ -89,7 +88,7 @@ func (a *API) UpdateResource(ctx context.Context, in *cloudcontrol.UpdateResourc
 	if err != nil {
 		return nil, err
 	}
-	if err := withRole(in.RoleArn); err != nil {
+	if ctx, err = a.withRole(ctx, in.RoleArn); err != nil {
 		return nil, err
 	}
 	id, err := a.identifier(r, in.Identifier)
@@ -122,7 +121,7 @@ func (a *API) DeleteResource(ctx context.Context, in *cloudcontrol.DeleteResourc
 	if err != nil {
 		return nil, err
 	}
-	if err := withRole(in.RoleArn); err != nil {
+	if ctx, err = a.withRole(ctx, in.RoleArn); err != nil {
 		return nil, err
 	}
 	id, err := a.identifier(r, in.Identifier)
@@ -145,7 +144,7 @@ func (a *API) ListResources(ctx context.Context, in *cloudcontrol.ListResourcesI
 	if err != nil {
 		return nil, err
 	}
-	if err := withRole(in.RoleArn); err != nil {
+	if ctx, err = a.withRole(ctx, in.RoleArn); err != nil {
 		return nil, err
 	}
 	by := model{}
@@ -180,6 +179,3 @@ func (a *API) ListResources(ctx context.Context, in *cloudcontrol.ListResourcesI
 	}
 	return out, nil
 }
-
-// who is the caller as a request keeps it.
-func who(ctx context.Context) caller.Caller { return *caller.From(ctx) }

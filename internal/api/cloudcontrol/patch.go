@@ -2,6 +2,7 @@ package cloudcontrol
 
 import (
 	"encoding/json"
+	"strings"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 
@@ -23,13 +24,13 @@ func (a *API) patched(t *schema.Type, have model, document string) (model, error
 	}
 	patch, err := jsonpatch.DecodePatch([]byte(document))
 	if err != nil {
-		return nil, invalid("The patch document is not valid: %s", err)
+		return nil, invalid("The patch document is not valid: %s", clip(err.Error()))
 	}
 	options := jsonpatch.NewApplyOptions()
 	options.SupportNegativeIndices, options.AccumulatedCopySizeLimit = false, maxModel
 	result, err := patch.ApplyWithOptions([]byte(have.json()), options)
 	if err != nil {
-		return nil, invalid("The patch document cannot be applied: %s", err)
+		return nil, invalid("The patch document cannot be applied: %s", clip(err.Error()))
 	}
 	if len(result) > maxModel {
 		return nil, fault.New(fault.TooLarge, "InvalidRequestException", "The patched model has more than %d bytes.", maxModel)
@@ -48,6 +49,14 @@ func (a *API) patched(t *schema.Type, have model, document string) (model, error
 		schema.Drop(want, path)
 	}
 	return want, a.check(t, want)
+}
+
+// clip keeps short what repeats a caller's words.
+func clip(s string) string {
+	if len(s) > 256 {
+		return strings.ToValidUTF8(s[:256], "") + "..."
+	}
+	return s
 }
 
 // check checks a whole model.

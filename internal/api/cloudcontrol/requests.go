@@ -10,6 +10,7 @@ import (
 
 	"trellis/internal/api/page"
 	"trellis/internal/aws/model/cloudcontrol"
+	"trellis/internal/caller"
 	"trellis/internal/fault"
 	"trellis/internal/state"
 	"trellis/internal/vpc"
@@ -64,7 +65,7 @@ func (a *API) begin(ctx context.Context, token *string, request state.ResourceRe
 		return nil, err
 	}
 	now := a.now().UTC()
-	request.Owner, request.Token, request.ClientToken, request.Caller = owner(ctx), id.String(), str(token), who(ctx)
+	request.Owner, request.Token, request.ClientToken, request.Caller = owner(ctx), id.String(), str(token), *caller.From(ctx)
 	request.Digest, request.Status, request.Made, request.Updated = digest(request, params), state.RequestInProgress, now, now
 	var made *state.ResourceRequest
 	err = a.view.Update(ctx, func(tx *state.Tx) error {

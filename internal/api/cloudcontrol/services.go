@@ -10,7 +10,7 @@ import (
 func resources(l Lattice) map[string]*resource {
 	return map[string]*resource{
 		"AWS::VpcLattice::ServiceNetwork":                   serviceNetwork(l),
-		"AWS::VpcLattice::Service":                          service(l),
+		"AWS::VpcLattice::Service":                          latticeService(l),
 		"AWS::VpcLattice::ServiceNetworkServiceAssociation": serviceAssociation(l),
 		"AWS::VpcLattice::ServiceNetworkVpcAssociation":     vpcAssociation(l),
 		"AWS::VpcLattice::Listener":                         listener(l),
@@ -90,7 +90,7 @@ func serviceNetwork(l Lattice) *resource {
 	return r
 }
 
-func service(l Lattice) *resource {
+func latticeService(l Lattice) *resource {
 	r := &resource{kind: lattice.KindService.Type}
 	get := func(c *call, id string) (*vpclattice.GetServiceOutput, error) {
 		return ask(c, "GetService", l.GetService, &vpclattice.GetServiceInput{ServiceIdentifier: &id})

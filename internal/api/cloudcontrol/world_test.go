@@ -17,6 +17,7 @@ import (
 	model "trellis/internal/aws/model/cloudcontrol"
 	"trellis/internal/caller"
 	"trellis/internal/fault"
+	"trellis/internal/identity"
 	"trellis/internal/state"
 	"trellis/internal/store"
 	"trellis/internal/store/mem"
@@ -50,6 +51,21 @@ func (p *permissions) Authorize(ctx context.Context, action string, _ any) error
 		return fault.New(fault.Denied, "", "User: %s is not authorized to perform: %s", caller.From(ctx).ARN, action)
 	}
 	return nil
+}
+
+func (p *permissions) PassRole(_ context.Context, role, service string) error {
+	if service != "cloudformation.amazonaws.com" || !strings.HasSuffix(role, ":role/deployer") {
+		return fault.New(fault.Denied, "", "may not pass %s to %s", role, service)
+	}
+	return nil
+}
+
+func (p *permissions) AssumeAsService(role, _, session string) (identity.Credentials, error) {
+	return identity.Credentials{AccessKey: role, Token: session}, nil
+}
+
+func (p *permissions) Lookup(_ context.Context, key, token string) (string, caller.Caller, error) {
+	return "", caller.Caller{Account: account, ARN: key + "/" + token}, nil
 }
 
 func (p *permissions) refuse(actions ...string) {

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const house = `{
+  "typeName": "A::B::House", "description": "words", "additionalProperties": false,
+  "definitions": {"Door": {"type": "object", "additionalProperties": false, "description": "words",
+    "properties": {"Width": {"type": "integer", "minimum": 0, "maximum": 9}}, "required": ["Width"]}},
+  "properties": {
+    "Arn": {"type": "string", "pattern": "^arn$"},
+    "Name": {"type": "string", "minLength": 0, "maxLength": 8, "enum": ["a", "b"], "description": "words"},
+    "Doors": {"type": "array", "uniqueItems": true, "items": {"$ref": "#/definitions/Door"}},
+    "Plan": {"type": "object"}, "Sold": {"type": "boolean"}, "Size": {"type": "number"}},
+  "required": ["Name"], "readOnlyProperties": ["/properties/Arn"], "createOnlyProperties": ["/properties/Plan/Roof"],
+  "primaryIdentifier": ["/properties/Arn"], "additionalIdentifiers": [["/properties/Name"]],
+  "handlers": {"read": {}, "list": {"handlerSchema": {"properties": {"Name": {}}, "required": ["Name"]}}},
+  "tagging": {"taggable": true, "tagProperty": "/properties/Tags", "tagOnCreate": true}}`
+
+func TestGenerate(t *testing.T) {
+	other := `{"typeName": "A::B::Other", "properties": {"X": {"type": ["string", "object"]}}}`
+	source, err := generate([][]byte{[]byte(house), []byte(other)}, []string{"A::B::House"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(string(source)), " ")
+	for _, want := range []string{
+		`{"Arn", Value{Kind: String, Pattern: ` + "`^arn$`" + `}}`,
+		`{"Doors", Value{Kind: Array, Unique: true, Items: &Value{Kind: Object, Properties: []Property{ {"Width", Value{Kind: Integer, Min: 0, HasMin: true, Max: 9, HasMax: true}}, }, Required: []string{"Width"}}}}`,
+		`{"Name", Value{Kind: String, Max: 8, HasMax: true, Enum: []string{"a", "b"}}}`,
+		`{"Plan", Value{Kind: Object, Open: true}}`, `{"Size", Value{Kind: Number}}`, `{"Sold", Value{Kind: Boolean}}`,
+		`ReadOnly: []string{"Arn"}, CreateOnly: []string{"Plan/Roof"}, Identifier: []string{"Arn"}, Alternatives: [][]string{{"Name"}},`,
+		`TagProperty: "Tags", TagOnCreate: true, TagUpdatable: false,`,
+		`Handlers: []string{"list", "read"}, ListBy: []string{"Name"}, ListRequired: []string{"Name"},`,
+		`var Known = []string{ "A::B::Other", }`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the source lacks %s\n%s", want, source)
+		}
+	}
+	if strings.Contains(text, "words") {
+		t.Error("a text was kept")
+	}
+}
+
+func TestGenerateRefuses(t *testing.T) {
+	change := func(old, new string) string { return strings.Replace(house, old, new, 1) }
+	for name, text := range map[string]string{
+		"no such type":      change("A::B::House", "A::B::Hut"),
+		"several types":     change(`"type": "boolean"`, `"type": ["boolean"]`),
+		"no type":           change(`"type": "boolean"`, `"anyOf": []`),
+		"one of":            change(`"Plan": {"type": "object"`, `"Plan": {"type": "object", "oneOf": []`),
+		"unknown reference": change("#/definitions/Door", "#/definitions/Window"),
+		"circle":            change(`"type": "integer", "minimum": 0, "maximum": 9`, `"$ref": "#/definitions/Door"`),
+		"items pointer":     change("/properties/Plan/Roof", "/properties/Doors/*/Width"),
+		"no JSON":           "{",
+	} {
+		if source, err := generate([][]byte{[]byte(text)}, []string{"A::B::House"}); err == nil {
+			t.Errorf("%s: generated %s", name, source)
+		}
+	}
+}
+
+func TestRun(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out.go")
+	if err := os.WriteFile(filepath.Join(dir, "house.json"), []byte(house), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(dir, out, []string{"A::B::House"}); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(out); err != nil || !strings.Contains(string(text), "DO NOT EDIT") {
+		t.Errorf("wrote %q, %v", text, err)
+	}
+	if run("", out, []string{"x"}) == nil || run(dir, out, nil) == nil {
+		t.Error("missing arguments are no error")
+	}
+}
