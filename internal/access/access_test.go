@@ -39,11 +39,13 @@ const (
 // world is two accounts, of which red has a user and a role with every permission and blue a role that trusts red.
 type world struct {
 	*access.Control
-	t    *testing.T
+	t    testing.TB
 	view *state.View
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { t.Helper(); return newWorldOf(t) }
+
+func newWorldOf(t testing.TB) *world {
 	t.Helper()
 	s := mem.New()
 	view, err := state.Open(t.Context(), s, flip{}, slog.New(slog.DiscardHandler))

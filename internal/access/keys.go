@@ -19,7 +19,9 @@ type keys struct {
 	known    iam.Map
 	request  tag.Set
 	resource tag.Set
-	// resourceUntold says that the resource's tags cannot be told.
+	// resourceOrg and resourcePaths are where in which organization the resource's account is.
+	resourceOrg, resourcePaths []string
+	// resourceUntold says that the resource, or what tags it has, cannot be told.
 	resourceUntold bool
 }
 
@@ -59,7 +61,7 @@ func (k *keys) resourceTags(service string, tags tag.Set) {
 
 // setResource fills in the keys that follow from the resource, and which account owns it.
 func (k *keys) setResource(s *state.Snapshot, r *iam.Resource) {
-	k.resource, k.resourceUntold = nil, r.Unknown
+	k.resource, k.resourceOrg, k.resourcePaths, k.resourceUntold = nil, nil, nil, r.Unknown
 	if r.Unknown || r.ARN == "*" {
 		return
 	}
@@ -73,8 +75,7 @@ func (k *keys) setResource(s *state.Snapshot, r *iam.Resource) {
 	tags, told := tagsOf(s, a, r.ARN)
 	k.resource, k.resourceUntold = tags, !told
 	if o, ok := state.OrganizationOf(s, r.Account); ok {
-		k.set("aws:ResourceOrgID", o.ID)
-		k.set("aws:ResourceOrgPaths", organizationPath(s, r.Account)...)
+		k.resourceOrg, k.resourcePaths = []string{o.ID}, organizationPath(s, r.Account)
 	}
 }
 
@@ -83,7 +84,7 @@ var absent = map[string]bool{
 	"aws:calledvia": true, "aws:calledviafirst": true, "aws:calledvialast": true, "aws:federatedprovider": true,
 	"aws:multifactorauthage": true, "aws:multifactorauthpresent": true, "aws:principalaccount": true, "aws:principalarn": true,
 	"aws:principalorgid": true, "aws:principalorgpaths": true, "aws:principalservicename": true, "aws:principalservicenameslist": true,
-	"aws:principaltag": true, "aws:referer": true, "aws:requestedregion": true, "aws:resourceorgid": true, "aws:resourceorgpaths": true,
+	"aws:principaltag": true, "aws:referer": true, "aws:requestedregion": true,
 	"aws:sourceaccount": true, "aws:sourcearn": true, "aws:sourceidentity": true, "aws:sourceip": true, "aws:sourceorgid": true,
 	"aws:sourceorgpaths": true, "aws:sourcevpc": true, "aws:sourcevpcarn": true, "aws:sourcevpce": true, "aws:tagkeys": true,
 	"aws:tokenissuetime": true, "aws:useragent": true, "aws:userid": true, "aws:username": true, "aws:vpceaccount": true,
@@ -106,6 +107,12 @@ func (k keys) Lookup(key iam.Key) iam.Values {
 			return iam.Unavailable()
 		}
 		return tagged(k.resource, key.Arg)
+	case (key.Name == "aws:resourceorgid" || key.Name == "aws:resourceorgpaths") && k.resourceUntold:
+		return iam.Unavailable()
+	case key.Name == "aws:resourceorgid":
+		return iam.Many(k.resourceOrg)
+	case key.Name == "aws:resourceorgpaths":
+		return iam.Many(k.resourcePaths)
 	case absent[key.Name], service != "aws" && service != k.service:
 		return iam.Values{}
 	}

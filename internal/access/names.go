@@ -50,12 +50,27 @@ func associatedVPC(c *call, association string) string {
 	return ""
 }
 
-// latticeID names the resource with the id or ARN.
+// latticeID names the resource with the id or ARN. What another account shares has that account in its name; what it does
+// not share is named as if it were the caller's, which tells nothing.
 func latticeID(c *call, id string) string {
 	if id == "" || arn.Is(id) {
 		return id
 	}
 	prefix, _, _ := strings.Cut(id, "-")
+	name := ""
+	switch prefix {
+	case "svc":
+		if s, ok := state.Services.Get(c.s, id); ok {
+			name = s.ARN()
+		}
+	case "sn":
+		if n, ok := state.Networks.Get(c.s, id); ok {
+			name = n.ARN()
+		}
+	}
+	if name != "" && sharedWith(c.s, name, c.who.Account) {
+		return name
+	}
 	kind := map[string]string{"svc": "service", "sn": "servicenetwork", "tg": "targetgroup", "snsa": "servicenetworkserviceassociation",
 		"snva": "servicenetworkvpcassociation", "snra": "servicenetworkresourceassociation", "als": "accesslogsubscription",
 		"rcfg": "resourceconfiguration", "rgw": "resourcegateway"}[prefix]
@@ -63,6 +78,11 @@ func latticeID(c *call, id string) string {
 		return ""
 	}
 	return c.base() + kind + "/" + id
+}
+
+func sharedWith(s *state.Snapshot, name, account string) bool {
+	p, ok := state.ResourcePolicies.Get(s, name)
+	return ok && slices.Contains(p.Principals, account) || state.SharedWith(s, name, account)
 }
 
 // functionARN names a function by any of the forms Lambda takes: a name, ACCOUNT:function:NAME or an ARN, each with a

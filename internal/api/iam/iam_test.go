@@ -162,6 +162,16 @@ func TestRoles(t *testing.T) {
 	refused(t, "tag keys that differ in case", err, "InvalidInput")
 	_, err = w.UpdateAssumeRolePolicy(w.red, &iam.UpdateAssumeRolePolicyInput{RoleName: new("r"), PolicyDocument: new("{")})
 	refused(t, "a trust policy that is none", err, "MalformedPolicyDocument")
+	for principal, want := range map[string]bool{blue: true, "arn:aws:iam::222222222222:root": true, "arn:aws:iam::111111111111:role/r": true, "arn:aws:iam::999999999999:role/outside": true,
+		"arn:aws:iam::111111111111:role/none": false, "arn:aws:iam::222222222222:user/none": false} {
+		doc := fmt.Sprintf(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":[%q]},"Action":"sts:AssumeRole"}}`, principal)
+		_, err := w.UpdateAssumeRolePolicy(w.red, &iam.UpdateAssumeRolePolicyInput{RoleName: new("r"), PolicyDocument: &doc})
+		if want && err != nil {
+			t.Errorf("trust in %s: %v", principal, err)
+		} else if !want {
+			refused(t, "trust in "+principal, err, "MalformedPolicyDocument")
+		}
+	}
 	other := strings.Replace(lambdaTrust, "lambda", "ec2", 1)
 	must[*iam.UpdateAssumeRolePolicyOutput](t)(w.UpdateAssumeRolePolicy(w.red, &iam.UpdateAssumeRolePolicyInput{RoleName: new("r"), PolicyDocument: &other}))
 	must[*iam.UpdateRoleOutput](t)(w.UpdateRole(w.red, &iam.UpdateRoleInput{RoleName: new("r"), Description: new("new"), MaxSessionDuration: new(int32(43200))}))

@@ -83,6 +83,9 @@ func (a *API) CreateRole(ctx context.Context, in *iam.CreateRoleInput) (*iam.Cre
 		role.MaxSession = *in.MaxSessionDuration
 	}
 	err = a.view.Update(ctx, func(tx *state.Tx) error {
+		if err := trusted(tx, role.Trust); err != nil {
+			return err
+		}
 		if err := boundary(tx, role.Account, role.Boundary); err != nil {
 			return err
 		}
@@ -161,9 +164,9 @@ func (a *API) UpdateAssumeRolePolicy(ctx context.Context, in *iam.UpdateAssumeRo
 	if err := checkPolicy(policy.Trust, text(in.PolicyDocument), "ACLSizePerRole", maxTrust); err != nil {
 		return nil, err
 	}
-	return nil, a.changeRole(ctx, in.RoleName, func(_ *state.Tx, r *identity.Role) error {
+	return nil, a.changeRole(ctx, in.RoleName, func(tx *state.Tx, r *identity.Role) error {
 		r.Trust = text(in.PolicyDocument)
-		return nil
+		return trusted(tx, r.Trust)
 	})
 }
 
