@@ -1,6 +1,7 @@
 package logs_test
 
 import (
+	"strings"
 	"testing"
 
 	"trellis/internal/logs"
@@ -32,8 +33,12 @@ func TestMatch(t *testing.T) {
 
 func FuzzMatch(f *testing.F) {
 	f.Add(`?a -"b c" d`, "a d")
-	f.Fuzz(func(_ *testing.T, pattern, message string) {
-		logs.Match(pattern, message)
-		logs.Structured(pattern)
+	f.Fuzz(func(t *testing.T, pattern, message string) {
+		if strings.Trim(pattern, " \t\n") == "" && (!logs.Match(pattern, message) || logs.Structured(pattern)) {
+			t.Errorf("the empty pattern %q does not match %q", pattern, message)
+		}
+		if logs.Match(pattern, message) && logs.Match("-"+pattern, message) && !strings.ContainsAny(pattern, " \t\n\"?-") && pattern != "" {
+			t.Errorf("%q is and is not in %q", pattern, message)
+		}
 	})
 }
