@@ -143,7 +143,7 @@ func TestPrivilegedFunctionRuns(t *testing.T) {
 	e.serve(m)
 
 	program := filepath.Join(dir, "bootstrap")
-	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, "../../sandbox/process/testdata/bootstrap")
+	build := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", program, "../../sandbox/process/testdata/bootstrap")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
