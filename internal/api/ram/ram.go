@@ -110,14 +110,14 @@ func (q query) own(r state.Reader, shareARN string) (*share.Share, error) {
 	return s, nil
 }
 
-// active is own for what a deleted share no longer allows.
+// active is own for what takes a share that is not deleted; for that one is as gone as it soon will be.
 func (q query) active(r state.Reader, shareARN string) (*share.Share, error) {
 	s, err := q.own(r, shareARN)
 	if err != nil {
 		return nil, err
 	}
 	if s.Status != share.Active {
-		return nil, fault.New(fault.Conflict, "InvalidStateTransitionException", "The resource share %s is %s.", shareARN, s.Status)
+		return nil, noShare(shareARN)
 	}
 	return s, nil
 }
