@@ -1,6 +1,7 @@
 package state
 
 import (
+	"strings"
 	"time"
 
 	"trellis/internal/caller"
@@ -78,9 +79,9 @@ var ResourceRequests = &Table[ResourceRequest]{name: "resource-request", record:
 // RequestClientToken is under what a client token's requests stand.
 func RequestClientToken(o vpc.Owner, token string) string { return o.Scope() + "/" + token }
 
-// RequestWork is under what the requests stand that change a resource.
+// RequestWork is under what the requests stand that change a resource, named by its ARN or its id.
 func RequestWork(o vpc.Owner, typeName, identifier string) string {
-	return o.Scope() + "/" + typeName + "/" + identifier
+	return o.Scope() + "/" + typeName + "/" + identifier[strings.LastIndexByte(identifier, '/')+1:]
 }
 
 func cloudControlTables() []table { return []table{ResourceRequests} }

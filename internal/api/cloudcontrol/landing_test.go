@@ -85,8 +85,8 @@ func TestLandingZoneTypes(t *testing.T) {
 	same(t, w.get("AuthPolicy", auth), object{"ResourceIdentifier": service, "Policy": policy, "State": "Active"})
 
 	// What others hold on to stays.
-	w.fail(first(w.remove("Service", service))("ResourceConflict", ""))
-	w.fail(first(w.remove("TargetGroup", group))("ResourceConflict", ""))
+	w.fail("ResourceConflict", "")(w.remove("Service", service))
+	w.fail("ResourceConflict", "")(w.remove("TargetGroup", group))
 
 	for _, gone := range []struct{ typeName, id string }{{"AuthPolicy", auth}, {"ServiceNetworkVpcAssociation", attachment},
 		{"ServiceNetworkServiceAssociation", association}, {"Rule", rule}, {"Listener", listener}, {"TargetGroup", group}, {"Service", service}, {"ServiceNetwork", network}} {
@@ -96,6 +96,6 @@ func TestLandingZoneTypes(t *testing.T) {
 		} else {
 			w.refused(err, "ResourceNotFoundException", "Handler returned status FAILED: Resource of type '"+prefix+gone.typeName+"' with identifier '"+gone.id+"' was not found.")
 		}
-		w.fail(first(w.remove(gone.typeName, gone.id))("NotFound", "was not found"))
+		w.fail("NotFound", "was not found")(w.remove(gone.typeName, gone.id))
 	}
 }

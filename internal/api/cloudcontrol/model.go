@@ -45,19 +45,6 @@ func (m model) json() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// copy returns a model of which objects can be changed.
-func (m model) copy() model { return copyObject(m) }
-
-func copyObject(m map[string]any) map[string]any {
-	out := maps.Clone(m)
-	for k, v := range out {
-		if inner, ok := v.(map[string]any); ok {
-			out[k] = copyObject(inner)
-		}
-	}
-	return out
-}
-
 func (m model) text(name string) *string {
 	if s, ok := m[name].(string); ok {
 		return &s

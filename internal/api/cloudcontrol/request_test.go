@@ -42,19 +42,19 @@ func TestCreateFails(t *testing.T) {
 	w := newWorld(t)
 	w.create("ServiceNetwork", object{"Name": "network"})
 	service := w.create("Service", object{"Name": "service"})
-	w.fail(first(w.begin("ServiceNetwork", object{"Name": "network"}))("AlreadyExists", "Service: VpcLattice, Status Code: 409, Request ID: req-1"))
-	w.fail(first(w.begin("Service", object{"Name": "service"}))("AlreadyExists", ""))
-	w.fail(first(w.begin("ServiceNetworkServiceAssociation", object{"ServiceIdentifier": service, "ServiceNetworkIdentifier": "sn-00000000000000000"}))("NotFound", "sn-00000000000000000"))
-	w.fail(first(w.begin("TargetGroup", object{"Name": "group", "Type": "IP"}))("InvalidRequest", ""))
+	w.fail("AlreadyExists", "Service: VpcLattice, Status Code: 409, Request ID: req-1")(w.begin("ServiceNetwork", object{"Name": "network"}))
+	w.fail("AlreadyExists", "")(w.begin("Service", object{"Name": "service"}))
+	w.fail("NotFound", "sn-00000000000000000")(w.begin("ServiceNetworkServiceAssociation", object{"ServiceIdentifier": service, "ServiceNetworkIdentifier": "sn-00000000000000000"}))
+	w.fail("InvalidRequest", "")(w.begin("TargetGroup", object{"Name": "group", "Type": "IP"}))
 	policy := object{"Version": "2012-10-17", "Statement": []any{object{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}}
 	w.create("AuthPolicy", object{"ResourceIdentifier": service, "Policy": policy})
-	w.fail(first(w.begin("AuthPolicy", object{"ResourceIdentifier": service, "Policy": policy}))("AlreadyExists", "already has a policy"))
-	w.fail(first(w.begin("AuthPolicy", object{"ResourceIdentifier": "svc-00000000000000000", "Policy": policy}))("NotFound", ""))
+	w.fail("AlreadyExists", "already has a policy")(w.begin("AuthPolicy", object{"ResourceIdentifier": service, "Policy": policy}))
+	w.fail("NotFound", "")(w.begin("AuthPolicy", object{"ResourceIdentifier": "svc-00000000000000000", "Policy": policy}))
 
 	// A target that is refused leaves the group, whose identifier is told.
 	vpcID, _ := w.vpc("1")
-	e := w.fail(first(w.begin("TargetGroup", object{"Name": "group", "Type": "IP", "Config": object{"Port": 80, "Protocol": "HTTP", "VpcIdentifier": vpcID},
-		"Targets": []object{{"Id": "192.168.0.1"}}}))("InvalidRequest", "Some targets could not be registered: 192.168.0.1"))
+	e := w.fail("InvalidRequest", "Some targets could not be registered: 192.168.0.1")(w.begin("TargetGroup", object{"Name": "group", "Type": "IP", "Config": object{"Port": 80, "Protocol": "HTTP", "VpcIdentifier": vpcID},
+		"Targets": []object{{"Id": "192.168.0.1"}}}))
 	if m := w.get("TargetGroup", *e.Identifier); m["Name"] != "group" || len(m["Targets"].([]any)) != 0 {
 		t.Errorf("the group is %v", m)
 	}
@@ -65,15 +65,15 @@ func TestPermissions(t *testing.T) {
 	w := newWorld(t)
 	id := w.create("Service", object{"Name": "service"})
 	w.auth.refuse("vpc-lattice:CreateService", "vpc-lattice:GetService", "vpc-lattice:UpdateService")
-	w.fail(first(w.begin("Service", object{"Name": "second"}))("AccessDenied", "User: arn:aws:iam::111111111111:root is not authorized to perform: vpc-lattice:CreateService"))
+	w.fail("AccessDenied", "User: arn:aws:iam::111111111111:root is not authorized to perform: vpc-lattice:CreateService")(w.begin("Service", object{"Name": "second"}))
 	_, err := w.GetResource(w.as(account), getInput("Service", id))
 	w.refused(err, "AccessDeniedException", "AWS::VpcLattice::Service Handler returned status FAILED: User: arn:aws:iam::111111111111:root is not authorized to perform: vpc-lattice:GetService")
 	_, err = w.update("Service", id, `[]`)
 	w.refused(err, "AccessDeniedException", "vpc-lattice:GetService")
 	w.auth.refuse("vpc-lattice:UpdateService")
-	w.fail(first(w.update("Service", id, `[{"op":"replace","path":"/AuthType","value":"AWS_IAM"}]`))("AccessDenied", "vpc-lattice:UpdateService"))
+	w.fail("AccessDenied", "vpc-lattice:UpdateService")(w.update("Service", id, `[{"op":"replace","path":"/AuthType","value":"AWS_IAM"}]`))
 	w.auth.refuse("vpc-lattice:DeleteService")
-	w.fail(first(w.remove("Service", id))("AccessDenied", "vpc-lattice:DeleteService"))
+	w.fail("AccessDenied", "vpc-lattice:DeleteService")(w.remove("Service", id))
 	w.auth.refuse()
 	w.succeed(w.remove("Service", id))
 }

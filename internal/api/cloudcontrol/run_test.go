@@ -99,7 +99,7 @@ func TestHostsFail(t *testing.T) {
 	w.put(func(tx *state.Tx) {
 		state.Hosts.Put(tx, &state.Host{Name: "h", Applied: always, Failures: map[string]string{id: "no addresses are left"}})
 	})
-	w.fail(first(e, nil)("NotStabilized", "did not stabilize: its status is CREATE_FAILED. no addresses are left"))
+	w.fail("NotStabilized", "did not stabilize: its status is CREATE_FAILED. no addresses are left")(e, nil)
 }
 
 // A server that is killed goes on with what it was asked for.
@@ -145,7 +145,7 @@ func TestRestart(t *testing.T) {
 	}
 	w.restart()
 	w.succeed(done, nil)
-	w.fail(first(never, nil)("NotFound", "was not found"))
+	w.fail("NotFound", "was not found")(never, nil)
 }
 
 func TestPolicyAfterRestart(t *testing.T) {
@@ -285,4 +285,17 @@ func TestManyAtOnce(t *testing.T) {
 	if len(made) != 40 || len(taken) != 10 {
 		t.Errorf("codes %q", codes)
 	}
+}
+
+// A policy is the same resource by its owner's id and ARN.
+func TestConcurrentByIDAndARN(t *testing.T) {
+	w := newWorld(t)
+	network := w.create("ServiceNetwork", object{"Name": "network"})
+	w.stop()
+	policy := object{"Version": "2012-10-17", "Statement": []any{object{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}}
+	if _, err := w.begin("AuthPolicy", object{"ResourceIdentifier": network, "Policy": policy}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.begin("AuthPolicy", object{"ResourceIdentifier": network[strings.LastIndex(network, "/")+1:], "Policy": policy})
+	w.refused(err, "ConcurrentOperationException", "is in progress")
 }

@@ -100,11 +100,11 @@ func TestUpdates(t *testing.T) {
 	}
 
 	// The service's own refusals end the request.
-	w.fail(first(w.update("AuthPolicy", auth, `[{"op":"replace","path":"/Policy","value":{}}]`))("InvalidRequest", "Service: VpcLattice, Status Code: 400, Request ID: req-1"))
-	w.fail(first(w.update("ServiceNetworkVpcAssociation", attachment, `[{"op":"remove","path":"/SecurityGroupIds"}]`))("InvalidRequest", "At least one security group"))
-	w.fail(first(w.update("TargetGroup", group, `[{"op":"add","path":"/Targets/-","value":{"Id":"192.168.0.1"}}]`))("InvalidRequest", "192.168.0.1"))
+	w.fail("InvalidRequest", "Service: VpcLattice, Status Code: 400, Request ID: req-1")(w.update("AuthPolicy", auth, `[{"op":"replace","path":"/Policy","value":{}}]`))
+	w.fail("InvalidRequest", "At least one security group")(w.update("ServiceNetworkVpcAssociation", attachment, `[{"op":"remove","path":"/SecurityGroupIds"}]`))
+	w.fail("InvalidRequest", "192.168.0.1")(w.update("TargetGroup", group, `[{"op":"add","path":"/Targets/-","value":{"Id":"192.168.0.1"}}]`))
 	missing := `[{"op":"replace","path":"/DefaultAction","value":{"Forward":{"TargetGroups":[{"TargetGroupIdentifier":"tg-00000000000000000"}]}}}]`
-	w.fail(first(w.update("Listener", listener, missing))("NotFound", "tg-00000000000000000"))
+	w.fail("NotFound", "tg-00000000000000000")(w.update("Listener", listener, missing))
 }
 
 // other is the ARN with another id.

@@ -262,13 +262,16 @@ func (w *world) succeed(e *model.ProgressEvent, err error) string {
 }
 
 // fail checks how a request fails.
-func (w *world) fail(e *model.ProgressEvent, err error, code, words string) *model.ProgressEvent {
+func (w *world) fail(code, words string) func(*model.ProgressEvent, error) *model.ProgressEvent {
 	w.Helper()
-	e = w.end(e, err)
-	if *e.OperationStatus != "FAILED" || str(e.ErrorCode) != code || !strings.Contains(str(e.StatusMessage), words) {
-		w.Errorf("%s of %s: %s %s: %s; want FAILED %s with %q", *e.Operation, *e.TypeName, *e.OperationStatus, str(e.ErrorCode), str(e.StatusMessage), code, words)
+	return func(e *model.ProgressEvent, err error) *model.ProgressEvent {
+		w.Helper()
+		e = w.end(e, err)
+		if *e.OperationStatus != "FAILED" || str(e.ErrorCode) != code || !strings.Contains(str(e.StatusMessage), words) {
+			w.Errorf("%s of %s: %s %s: %s; want FAILED %s with %q", *e.Operation, *e.TypeName, *e.OperationStatus, str(e.ErrorCode), str(e.StatusMessage), code, words)
+		}
+		return e
 	}
-	return e
 }
 
 // create makes a resource and returns its identifier.
@@ -329,9 +332,4 @@ type object = map[string]any
 
 func getInput(typeName, id string) *model.GetResourceInput {
 	return &model.GetResourceInput{TypeName: new(prefix + typeName), Identifier: &id}
-}
-
-// first lets the two results of a beginning stand before other arguments.
-func first(e *model.ProgressEvent, err error) func(code, words string) (*model.ProgressEvent, error, string, string) {
-	return func(code, words string) (*model.ProgressEvent, error, string, string) { return e, err, code, words }
 }

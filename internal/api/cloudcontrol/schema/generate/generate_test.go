@@ -67,17 +67,18 @@ func TestGenerateRefuses(t *testing.T) {
 
 func TestRun(t *testing.T) {
 	dir := t.TempDir()
-	out := filepath.Join(dir, "out.go")
-	if err := os.WriteFile(filepath.Join(dir, "house.json"), []byte(house), 0o600); err != nil {
+	for name, text := range map[string]string{"house.json": house, "types.txt": "A::B::House\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := run(dir, dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(dir, out, []string{"A::B::House"}); err != nil {
-		t.Fatal(err)
-	}
-	if text, err := os.ReadFile(out); err != nil || !strings.Contains(string(text), "DO NOT EDIT") {
+	if text, err := os.ReadFile(filepath.Join(dir, "zz_types.go")); err != nil || !strings.Contains(string(text), "DO NOT EDIT") {
 		t.Errorf("wrote %q, %v", text, err)
 	}
-	if run("", out, []string{"x"}) == nil || run(dir, out, nil) == nil {
+	if run("", dir) == nil || run(dir, t.TempDir()) == nil {
 		t.Error("missing arguments are no error")
 	}
 }
