@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"trellis/internal/fault"
 )
 
 // Types of target group.
@@ -28,6 +30,8 @@ const TrafficPort = "traffic-port"
 // Check refuses a health check that can't be done for targets of the type.
 func (h HealthCheck) Check(targetType string) error {
 	switch {
+	case targetType == Lambda && h.Enabled:
+		return fault.New(fault.Unsupported, "InvalidConfigurationRequest", "Health checks of functions are not built")
 	case targetType == Lambda && (h.Protocol != "" || h.Port != ""):
 		return invalid("Health check protocol and port cannot be specified for target groups with target type 'lambda'")
 	case targetType != Lambda && !h.Enabled:

@@ -1,6 +1,7 @@
 package elbv2
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -227,19 +228,22 @@ func (q query) health(s *state.Snapshot, g *balancer.TargetGroup, t balancer.Tar
 	case worst == nil || worst.Status == "INITIAL":
 		return health("initial", "Elb.RegistrationInProgress", "Target registration is in progress")
 	case worst.Status == "UNHEALTHY":
-		reason := worst.Reason
-		if !strings.Contains(reason, ".") {
-			reason = "Target.FailedHealthChecks"
-		}
-		description := worst.Detail
-		if description == "" {
-			description = "Health checks failed"
-		}
-		return health("unhealthy", reason, description)
+		return health("unhealthy", failureCode(worst.Reason), cmp.Or(worst.Reason, "Health checks failed"))
 	case worst.Status == "UNAVAILABLE":
 		return health("unavailable", "Target.HealthCheckDisabled", "Health checks are not enabled for this target")
 	}
 	return health("healthy", "", "")
+}
+
+// failureCode is the code of what a host says went wrong.
+func failureCode(reason string) string {
+	switch {
+	case strings.HasPrefix(reason, "Health checks failed with these codes"):
+		return "Target.ResponseCodeMismatch"
+	case strings.Contains(reason, "timed out"):
+		return "Target.Timeout"
+	}
+	return "Target.FailedHealthChecks"
 }
 
 // serves says whether a load balancer that uses the group has a node in the zone.
