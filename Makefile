@@ -6,7 +6,7 @@ ZONE    := examples/landing-zone
 # Stops what hangs; a run of everything takes a few minutes.
 TEST    := $(GO) test -timeout 10m
 
-.PHONY: build zone demo test race lint generate clean
+.PHONY: build zone demo test race lint generate clean bench
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/trellis ./cmd/trellis
@@ -21,6 +21,13 @@ zone:
 test: build zone
 	$(TEST) ./...
 	cd $(ZONE) && $(TEST) ./...
+
+# Measures on an idle machine, some twenty minutes; what it compares with it fetches. FLAGS='-quick -run proxy' is a look at a part,
+# which docs/performance.md does not show unless -o names it.
+FLAGS ?= -o docs/performance.md
+bench: build zone
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/bench ./bench
+	bin/bench $(FLAGS)
 
 race:
 	$(TEST) -race ./internal/... ./cmd/...
