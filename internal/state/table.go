@@ -49,12 +49,14 @@ type table interface {
 	isSealed() bool
 	isSpec() bool
 	empty() content
+	guards(tx *Tx, w *pendingWrite, touched, left map[string]bool)
 }
 
 // content is the rows of any table.
 type content interface {
 	snapshot() content
 	apply(e store.Event, key string, value []byte) error
+	occupied(index, value string) bool
 	size() int
 }
 
@@ -219,29 +221,67 @@ func (t *Table[T]) Changed(s *Snapshot) int64 { return s.changed[t] }
 
 // Put stores row when the transaction commits. The row must not be changed afterwards.
 func (t *Table[T]) Put(tx *Tx, row *T) {
-	tx.write(rowKey(t.name, t.key(row)), &pendingWrite{table: t, row: row, guards: t.guards(tx, t.key(row), row)})
+	key := t.key(row)
+	tx.write(rowKey(t.name, key), &pendingWrite{table: t, key: key, row: row})
 }
 
 // Delete removes the row with the key when the transaction commits, if it is there.
 func (t *Table[T]) Delete(tx *Tx, key string) {
-	tx.write(rowKey(t.name, key), &pendingWrite{table: t, guards: t.guards(tx, key, nil)})
+	tx.write(rowKey(t.name, key), &pendingWrite{table: t, key: key})
 }
 
-// guards lists the guard keys of every set that a write of row joins, leaves or changes.
-func (t *Table[T]) guards(tx *Tx, key string, row *T) []string {
-	var out []string
-	add := func(r *T) {
-		for _, ix := range t.indexes {
-			for _, v := range ix.Values(r) {
-				out = append(out, guardKey(t.name, ix.Name, v))
+// guards adds the guard keys of every set that a write joins, leaves or changes: to touched, or to left where the set
+// will have no member.
+func (t *Table[T]) guards(tx *Tx, w *pendingWrite, touched, left map[string]bool) {
+	rows := tx.content(t).(*rows[T])
+	old, had := rows.byKey.Get(w.key)
+	for _, ix := range t.indexes {
+		if row, ok := w.row.(*T); ok {
+			for _, v := range ix.Values(row) {
+				g := guardKey(t.name, ix.Name, v)
+				touched[g] = true
+				delete(left, g)
+			}
+		}
+		if !had {
+			continue
+		}
+		for _, v := range ix.Values(old.row) {
+			g := guardKey(t.name, ix.Name, v)
+			switch {
+			case touched[g] || left[g]:
+			case rows.hasOther(tx, ix.Name, v):
+				touched[g] = true
+			default:
+				left[g] = true
 			}
 		}
 	}
-	if old, ok := tx.content(t).(*rows[T]).byKey.Get(key); ok {
-		add(old.row)
+}
+
+// hasOther says whether the set has a member that the transaction does not write.
+func (r *rows[T]) hasOther(tx *Tx, index, value string) bool {
+	prefix, found := indexKey(index, value, ""), false
+	r.byVal.Ascend(prefix, func(k string, _ entry[T]) bool {
+		if !strings.HasPrefix(k, prefix) {
+			return false
+		}
+		_, written := tx.writes[rowKey(r.table.name, k[len(prefix):])]
+		found = !written
+		return written
+	})
+	return found
+}
+
+// occupied says whether the set has members. A set of an index that this version does not know may have some.
+func (r *rows[T]) occupied(index, value string) bool {
+	if !slices.ContainsFunc(r.table.indexes, func(ix Index[T]) bool { return ix.Name == index }) {
+		return true
 	}
-	if row != nil {
-		add(row)
-	}
-	return out
+	prefix, found := indexKey(index, value, ""), false
+	r.byVal.Ascend(prefix, func(k string, _ entry[T]) bool {
+		found = strings.HasPrefix(k, prefix)
+		return false
+	})
+	return found
 }

@@ -19,7 +19,7 @@ type Token struct {
 }
 
 // Tokens are kept for a day.
-var Tokens = &Table[Token]{name: "token", key: tokenKey}
+var Tokens = &Table[Token]{name: "token", key: tokenKey, record: true}
 
 func tokenKey(t *Token) string { return t.Scope + "/" + t.Operation + "/" + t.Token }
 

@@ -19,9 +19,9 @@ type Tx struct {
 }
 
 type pendingWrite struct {
-	table  table
-	row    any
-	guards []string
+	table table
+	key   string
+	row   any
 }
 
 func newTx(s *Snapshot) *Tx {
@@ -35,9 +35,7 @@ func (tx *Tx) pending() *Tx            { return tx }
 func (tx *Tx) Snapshot() *Snapshot { return tx.snap }
 
 func (tx *Tx) write(key string, w *pendingWrite) {
-	if old, ok := tx.writes[key]; ok {
-		w.guards = append(w.guards, old.guards...)
-	} else {
+	if _, ok := tx.writes[key]; !ok {
 		tx.order = append(tx.order, key)
 	}
 	tx.writes[key] = w
@@ -45,12 +43,8 @@ func (tx *Tx) write(key string, w *pendingWrite) {
 
 // compile returns what the store must check and write.
 func (tx *Tx) compile(seal Sealer) ([]store.Read, []store.Write, error) {
-	reads := make([]store.Read, 0, len(tx.reads))
-	for _, k := range sortedKeys(tx.reads) {
-		reads = append(reads, store.Read{Key: k, Rev: tx.reads[k]})
-	}
 	writes := make([]store.Write, 0, 2*len(tx.writes))
-	guards := map[string]bool{}
+	touched, left := map[string]bool{}, map[string]bool{}
 	for _, k := range tx.order {
 		w := tx.writes[k]
 		out := store.Write{Key: k, Leased: w.table.isStatus()}
@@ -65,12 +59,20 @@ func (tx *Tx) compile(seal Sealer) ([]store.Read, []store.Write, error) {
 			out.Value = value
 		}
 		writes = append(writes, out)
-		for _, g := range w.guards {
-			guards[g] = true
-		}
+		w.table.guards(tx, w, touched, left)
 	}
-	for _, g := range sortedKeys(guards) {
+	for _, g := range sortedKeys(touched) {
 		writes = append(writes, store.Write{Key: g, Value: []byte{}})
+	}
+	// The guard of a set that becomes empty goes with the last member: whoever read it as it was meets a conflict, and
+	// whoever finds none reads an empty set. That it was the last one must still be so when it goes.
+	for _, g := range sortedKeys(left) {
+		tx.reads[g] = tx.snap.guards.rev(g)
+		writes = append(writes, store.Write{Key: g})
+	}
+	reads := make([]store.Read, 0, len(tx.reads))
+	for _, k := range sortedKeys(tx.reads) {
+		reads = append(reads, store.Read{Key: k, Rev: tx.reads[k]})
 	}
 	return reads, writes, nil
 }

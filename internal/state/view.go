@@ -46,6 +46,8 @@ type View struct {
 	latest atomic.Pointer[Snapshot]
 	stop   context.CancelFunc
 	done   chan struct{}
+	// background is what keeps the store tidy.
+	background sync.WaitGroup
 	// retries lets transactions that met a conflict run one after another.
 	retries sync.Mutex
 
@@ -74,6 +76,7 @@ func Open(ctx context.Context, s store.Store, seal Sealer, log *slog.Logger) (*V
 			v.Close()
 			return nil, err
 		}
+		v.background.Go(func() { v.tidy(run) })
 		return v, nil
 	case <-ctx.Done():
 		v.Close()
@@ -85,6 +88,7 @@ func Open(ctx context.Context, s store.Store, seal Sealer, log *slog.Logger) (*V
 func (v *View) Close() {
 	v.stop()
 	<-v.done
+	v.background.Wait()
 }
 
 // Snapshot returns the newest state.
@@ -128,10 +132,9 @@ func (v *View) Update(ctx context.Context, fn func(*Tx) error) error {
 		rev, err := v.store.Commit(ctx, reads, writes)
 		switch {
 		case err == nil:
-			_, err = v.After(ctx, rev-1)
-			return err
+			return v.reach(ctx, rev)
 		case !errors.Is(err, store.ErrConflict):
-			return &fault.Error{Kind: fault.Unavailable, Message: "The state could not be written. Try again.", Cause: err}
+			return unwritten(err)
 		}
 		// A conflict means that a newer revision exists; wait until it is here, but not for ever: another writer may have
 		// put things back as they were.
@@ -142,6 +145,30 @@ func (v *View) Update(ctx context.Context, fn func(*Tx) error) error {
 			return &fault.Error{Kind: fault.Unavailable, Message: "The state could not be written in time. Try again.", Cause: ctx.Err()}
 		}
 	}
+}
+
+// settle is how long a commit may take to come back through the watch.
+const settle = 15 * time.Second
+
+// reach waits until the view has what was committed at rev.
+func (v *View) reach(ctx context.Context, rev int64) error {
+	ctx, cancel := context.WithTimeout(ctx, settle)
+	defer cancel()
+	if _, err := v.After(ctx, rev-1); err != nil {
+		return &fault.Error{Kind: fault.Unavailable, Message: "The state was written and cannot be read yet. Try again.", Cause: err}
+	}
+	return nil
+}
+
+// unwritten is what callers are told of a commit that failed.
+func unwritten(err error) error {
+	switch {
+	case errors.Is(err, store.ErrFull):
+		return &fault.Error{Kind: fault.Unavailable, Message: "The database that keeps the state has no space left: nothing can be changed until its operator has made some.", Cause: err}
+	case errors.Is(err, store.ErrTooLarge):
+		return &fault.Error{Kind: fault.TooLarge, Message: "The request changes more at once than the database that keeps the state takes in one step.", Cause: err}
+	}
+	return &fault.Error{Kind: fault.Unavailable, Message: "The state could not be written. Try again.", Cause: err}
 }
 
 func (v *View) follow(ctx context.Context, loaded chan<- error) {

@@ -11,6 +11,12 @@ import (
 // ErrConflict is returned by Commit when a read no longer holds. Nothing was written.
 var ErrConflict = errors.New("store: a key changed since it was read")
 
+// ErrFull is returned by Commit when the database takes no more data. Nothing was written; what is stored can be read.
+var ErrFull = errors.New("store: the database has no space left")
+
+// ErrTooLarge is returned by Commit for more than the database takes in one step. Nothing was written.
+var ErrTooLarge = errors.New("store: more than the database takes in one step")
+
 // Read is one thing a transaction depends on: the revision at which Key was last written, 0 if it did not exist.
 type Read struct {
 	Key string
@@ -33,7 +39,8 @@ type Event struct {
 	Created, Modified int64
 }
 
-// Batch is what one or more whole commits did, never part of one.
+// Batch is what one or more whole commits did, never part of one. It has no Events where other users of the database
+// moved its revision on.
 type Batch struct {
 	// Rev is the revision that holds once the batch is applied.
 	Rev int64

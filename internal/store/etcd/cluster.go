@@ -15,6 +15,8 @@ import (
 type Cluster struct {
 	Endpoints     []string
 	CA, Cert, Key string
+	// Lease is a file that remembers this process's lease, so that its successor can end it at once. It is optional.
+	Lease string
 }
 
 // Open returns a Store on the cluster.
@@ -44,5 +46,5 @@ func Open(ctx context.Context, c Cluster) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newStore(ctx, client, client.Close)
+	return newStore(ctx, client, client.Close, c.Lease, silence)
 }

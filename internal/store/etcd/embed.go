@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 )
@@ -56,9 +58,28 @@ func Embed(ctx context.Context, dir string) (*Store, error) {
 		return nil, errors.Join(errors.New("etcd was not ready within a minute"), stop())
 	}
 	cli := v3client.New(server.Server)
-	return newStore(ctx, cli, func() error {
+	end := func() error {
 		// The in-process client answers its own cancellation here; there is no connection to fail.
 		_ = cli.Close()
 		return stop()
-	})
+	}
+	if err := revokeAll(ctx, cli); err != nil {
+		return nil, errors.Join(err, end())
+	}
+	return newStore(ctx, cli, end, "", 0)
+}
+
+// revokeAll ends the leases of processes that had the data before: this one has it to itself, so they are dead, and etcd
+// would believe them for a while yet.
+func revokeAll(ctx context.Context, cli *clientv3.Client) error {
+	old, err := cli.Leases(ctx)
+	if err != nil {
+		return err
+	}
+	for _, l := range old.Leases {
+		if _, err := cli.Revoke(ctx, l.ID); err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+			return err
+		}
+	}
+	return nil
 }

@@ -6,10 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
-	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -18,36 +16,30 @@ import (
 
 const (
 	prefix = "trellis/"
-	// leaseTTL is how long a host that died is still believed, in seconds.
-	leaseTTL = 10
-	// pageSize bounds one answer of the initial load.
-	pageSize = 2000
+	// maxOps is how many comparisons or operations an etcd that was not told otherwise takes along one path of a transaction.
+	maxOps = 128
+	// commitTime is how long a commit may take before its outcome counts as unknown. etcd itself gives up at about that time.
+	commitTime = 7 * time.Second
 )
 
 // Store keeps its keys in etcd. Use Open or Embed.
 type Store struct {
 	client *clientv3.Client
 	stop   func() error
-	lease  clientv3.LeaseID
+	lease  *lease
 	cancel context.CancelFunc
+	// silence is how long a watch may say nothing; 0 is for ever.
+	silence time.Duration
 }
 
-func newStore(ctx context.Context, client *clientv3.Client, stop func() error) (*Store, error) {
-	grant, err := client.Grant(ctx, leaseTTL)
+func newStore(ctx context.Context, client *clientv3.Client, stop func() error, leaseFile string, silence time.Duration) (*Store, error) {
+	l, err := newLease(ctx, client, leaseFile)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("etcd does not answer: %w", err), stop())
-	}
-	alive, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	beats, err := client.KeepAlive(alive, grant.ID)
-	if err != nil {
-		cancel()
 		return nil, errors.Join(err, stop())
 	}
-	go func() {
-		for range beats {
-		}
-	}()
-	return &Store{client: client, stop: stop, lease: grant.ID, cancel: cancel}, nil
+	alive, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	go l.keep(alive)
+	return &Store{client: client, stop: stop, lease: l, cancel: cancel, silence: silence}, nil
 }
 
 // Commit implements store.Store.
@@ -56,116 +48,67 @@ func (s *Store) Commit(ctx context.Context, reads []store.Read, writes []store.W
 	for i, r := range reads {
 		cmps[i] = clientv3.Compare(clientv3.ModRevision(prefix+r.Key), "=", r.Rev)
 	}
+	id := clientv3.LeaseID(s.lease.id.Load())
 	ops := make([]clientv3.Op, len(writes))
 	for i, w := range writes {
 		switch {
 		case w.Value == nil:
 			ops[i] = clientv3.OpDelete(prefix + w.Key)
+		case w.Leased && id == 0:
+			return 0, errNoLease
 		case w.Leased:
-			ops[i] = clientv3.OpPut(prefix+w.Key, string(w.Value), clientv3.WithLease(s.lease))
+			ops[i] = clientv3.OpPut(prefix+w.Key, string(w.Value), clientv3.WithLease(id))
 		default:
 			ops[i] = clientv3.OpPut(prefix+w.Key, string(w.Value))
 		}
 	}
-	res, err := s.client.Txn(ctx).If(cmps...).Then(ops...).Commit()
+	ops, err := nest(len(cmps), ops)
 	if err != nil {
 		return 0, err
 	}
-	if !res.Succeeded {
+	ctx, cancel := context.WithTimeout(ctx, commitTime)
+	defer cancel()
+	res, err := s.client.Txn(ctx).If(cmps...).Then(ops...).Commit()
+	switch {
+	case errors.Is(err, rpctypes.ErrLeaseNotFound):
+		s.lease.lost(id)
+		return 0, err
+	case errors.Is(err, rpctypes.ErrNoSpace):
+		return 0, fmt.Errorf("%w: %w", store.ErrFull, err)
+	case errors.Is(err, rpctypes.ErrTooManyOps), errors.Is(err, rpctypes.ErrRequestTooLarge):
+		return 0, fmt.Errorf("%w: %w", store.ErrTooLarge, err)
+	case err != nil:
+		return 0, err
+	case !res.Succeeded:
 		return 0, store.ErrConflict
 	}
 	return res.Header.Revision, nil
 }
 
-// Watch implements store.Store.
-func (s *Store) Watch(ctx context.Context, fn func(store.Batch) error) error {
-	for {
-		rev, err := s.load(ctx, fn)
-		if err != nil {
-			return err
-		}
-		if err := s.follow(ctx, rev+1, fn); !errors.Is(err, rpctypes.ErrCompacted) {
-			return err
-		}
+// nest spreads operations over transactions inside the transaction, as etcd limits how many stand along one path and not
+// how many there are. They still happen in one step, or none of them.
+func nest(comparisons int, ops []clientv3.Op) ([]clientv3.Op, error) {
+	if comparisons <= maxOps && len(ops) <= maxOps {
+		return ops, nil
 	}
-}
-
-func (s *Store) load(ctx context.Context, fn func(store.Batch) error) (int64, error) {
-	all := store.Batch{Reset: true}
-	from, end := prefix, clientv3.GetPrefixRangeEnd(prefix)
-	for {
-		opts := []clientv3.OpOption{clientv3.WithRange(end), clientv3.WithLimit(pageSize)}
-		if all.Rev != 0 {
-			opts = append(opts, clientv3.WithRev(all.Rev))
-		}
-		res, err := s.client.Get(ctx, from, opts...)
-		if err != nil {
-			return 0, err
-		}
-		if all.Rev == 0 {
-			all.Rev = res.Header.Revision
-		}
-		for _, kv := range res.Kvs {
-			all.Events = append(all.Events, written(kv))
-		}
-		if !res.More {
-			return all.Rev, fn(all)
-		}
-		from = string(res.Kvs[len(res.Kvs)-1].Key) + "\x00"
-	}
-}
-
-// written is the event of a key that has a value, which may be empty but is not nil.
-func written(kv *mvccpb.KeyValue) store.Event {
-	return store.Event{Key: strings.TrimPrefix(string(kv.Key), prefix), Value: append([]byte{}, kv.Value...),
-		Created: kv.CreateRevision, Modified: kv.ModRevision}
-}
-
-func (s *Store) follow(ctx context.Context, from int64, fn func(store.Batch) error) error {
-	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
-	defer cancel()
-	for res := range s.client.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(from)) {
-		if res.CompactRevision != 0 {
-			return rpctypes.ErrCompacted
-		}
-		if err := res.Err(); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			// A lost leader ends the stream; start over where it stood.
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(100 * time.Millisecond):
-			}
-			return s.follow(ctx, from, fn)
-		}
-		if len(res.Events) == 0 {
+	for n := 1; n < maxOps && comparisons < maxOps; n++ {
+		size := maxOps - max(n, comparisons)
+		if n*size < len(ops) {
 			continue
 		}
-		batch := store.Batch{Rev: res.Header.Revision}
-		for _, ev := range res.Events {
-			e := written(ev.Kv)
-			if ev.Type == clientv3.EventTypeDelete {
-				e.Value = nil
-			}
-			batch.Events = append(batch.Events, e)
-			// The header may be ahead of the events that one response carries.
-			batch.Rev = ev.Kv.ModRevision
+		var out []clientv3.Op
+		for i := 0; i < len(ops); i += size {
+			out = append(out, clientv3.OpTxn(nil, ops[i:min(i+size, len(ops))], nil))
 		}
-		if err := fn(batch); err != nil {
-			return err
-		}
-		from = batch.Rev + 1
+		return out, nil
 	}
-	return ctx.Err()
+	return nil, fmt.Errorf("%w: %d comparisons, %d operations", store.ErrTooLarge, comparisons, len(ops))
 }
 
 // Close implements store.Store.
 func (s *Store) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	_, err := s.client.Revoke(ctx, s.lease)
 	s.cancel()
-	return errors.Join(err, s.stop())
+	return errors.Join(s.lease.end(ctx), s.stop())
 }

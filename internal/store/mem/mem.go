@@ -13,6 +13,9 @@ import (
 // ErrClosed is returned by a Store that was closed.
 var ErrClosed = errors.New("mem: store is closed")
 
+// history is how many commits are kept for watchers that are behind.
+const history = 10_000
+
 // Store keeps its keys in a map. Use New.
 type Store struct {
 	mu     sync.Mutex
@@ -71,6 +74,10 @@ func (s *Store) Commit(ctx context.Context, reads []store.Read, writes []store.W
 		batch.Events = append(batch.Events, e)
 	}
 	s.log = append(s.log, batch)
+	if len(s.log) > history {
+		s.log = slices.Clone(s.log[history/2:])
+		s.base = s.log[0].Rev - 1
+	}
 	close(s.wake)
 	s.wake = make(chan struct{})
 	return s.rev, nil

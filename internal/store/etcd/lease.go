@@ -1,0 +1,136 @@
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// leaseTTL is how long a host that died is still believed.
+const leaseTTL = 10 * time.Second
+
+// errNoLease is returned for leased writes while a lost lease has not been replaced.
+var errNoLease = errors.New("etcd: this process has no lease at present")
+
+// lease is kept alive while the process lives, and taken anew where it was lost: when etcd was away for longer than it
+// lasts. What was written under the lost one is then gone, as for any other host that is not heard of.
+type lease struct {
+	client *clientv3.Client
+	file   string
+	id     atomic.Int64 // 0 while there is none
+	wake   chan struct{}
+	done   chan struct{}
+}
+
+// newLease takes the first lease, after ending that of the process's predecessor. A full database grants none yet.
+func newLease(ctx context.Context, client *clientv3.Client, file string) (*lease, error) {
+	l := &lease{client: client, file: file, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	ctx, cancel := context.WithTimeout(ctx, leaseTTL)
+	defer cancel()
+	if err := l.endPredecessor(ctx); err != nil {
+		return nil, err
+	}
+	if err := l.grant(ctx); err != nil && !errors.Is(err, rpctypes.ErrNoSpace) {
+		return nil, fmt.Errorf("etcd does not answer: %w", err)
+	}
+	return l, nil
+}
+
+func (l *lease) endPredecessor(ctx context.Context) error {
+	if l.file == "" {
+		return nil
+	}
+	text, err := os.ReadFile(l.file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	id, err := strconv.ParseInt(strings.TrimSpace(string(text)), 16, 64)
+	if err != nil {
+		// A file cut short by a crash names nobody; the lease it meant ends by itself.
+		return nil
+	}
+	if _, err := l.client.Revoke(ctx, clientv3.LeaseID(id)); err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		return fmt.Errorf("etcd does not answer: %w", err)
+	}
+	return nil
+}
+
+func (l *lease) grant(ctx context.Context) error {
+	res, err := l.client.Grant(ctx, int64(leaseTTL/time.Second))
+	if err != nil {
+		return err
+	}
+	l.id.Store(int64(res.ID))
+	if l.file == "" {
+		return nil
+	}
+	return os.WriteFile(l.file, []byte(strconv.FormatInt(int64(res.ID), 16)+"\n"), 0o600)
+}
+
+// lost says that etcd does not know the lease any more.
+func (l *lease) lost(id clientv3.LeaseID) {
+	if l.id.CompareAndSwap(int64(id), 0) {
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// keep renews the lease until ctx ends.
+func (l *lease) keep(ctx context.Context) {
+	defer close(l.done)
+	pause := time.Duration(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.wake:
+		case <-time.After(pause):
+		}
+		pause = leaseTTL / 4
+		if err := l.beat(ctx); err != nil {
+			pause = leaseTTL / 40
+		}
+	}
+}
+
+func (l *lease) beat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, leaseTTL/4)
+	defer cancel()
+	id := clientv3.LeaseID(l.id.Load())
+	if id == 0 {
+		return l.grant(ctx)
+	}
+	_, err := l.client.KeepAliveOnce(ctx, id)
+	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		l.id.CompareAndSwap(int64(id), 0)
+		return l.grant(ctx)
+	}
+	return err
+}
+
+// end gives the lease back.
+func (l *lease) end(ctx context.Context) error {
+	<-l.done
+	id := clientv3.LeaseID(l.id.Load())
+	if id == 0 {
+		return nil
+	}
+	_, err := l.client.Revoke(ctx, id)
+	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
+		return nil
+	}
+	return err
+}
