@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"sync"
 	"time"
 
 	"trellis/internal/function"
@@ -15,6 +16,7 @@ import (
 	"trellis/internal/resolver"
 	resolverserver "trellis/internal/resolver/server"
 	"trellis/internal/sandbox"
+	"trellis/internal/sandbox/process"
 	"trellis/internal/state"
 	"trellis/internal/substrate"
 )
@@ -28,9 +30,11 @@ type (
 	listeners interface {
 		Apply(context.Context, *proxy.Table) error
 		Drain(ctx context.Context, namespace string) error
+		Failed() bool
 	}
 	resolvers interface {
 		Apply(context.Context, *resolver.Zones) error
+		Failed() bool
 	}
 	functions interface {
 		Apply(context.Context, []sandbox.Function) ([]sandbox.Status, error)
@@ -48,7 +52,7 @@ type host struct {
 	log       *slog.Logger
 
 	last plan.Host
-	// again says that the last plan is to be served again although it has not changed.
+	// again says that what works in the namespaces is to be tried again although the plan has not changed.
 	again bool
 	// broken are the failures of what works in the namespaces, failures all there are.
 	broken, failures map[string]string
@@ -101,12 +105,8 @@ func (h *host) run(ctx context.Context, first chan<- struct{}) {
 // apply makes a plan real: what is to go goes names first, then listeners, then the kernel's things, and what is new comes
 // in the opposite order. So a name never leads where nobody listens, and a namespace is dropped only when nothing uses it.
 func (h *host) apply(ctx context.Context, p plan.Host) error {
-	if p.Revision == h.last.Revision && h.last.Proxy != nil && !h.again {
-		problems, err := h.network.Resync(ctx)
-		if err == nil {
-			h.note(p, problems)
-		}
-		return err
+	if p.Revision == h.last.Revision && h.last.Proxy != nil {
+		return h.restore(ctx, p)
 	}
 	if gone := namespacesOf(h.last.Network); len(gone) > 0 {
 		kept := namespacesOf(p.Network)
@@ -121,8 +121,21 @@ func (h *host) apply(ctx context.Context, p plan.Host) error {
 	if err != nil {
 		return err
 	}
-	h.last, h.again, h.broken = p, false, map[string]string{}
+	h.last = p
 	err = h.serve(ctx, p)
+	h.note(p, problems)
+	return err
+}
+
+// restore puts right what is no longer as it was applied.
+func (h *host) restore(ctx context.Context, p plan.Host) error {
+	problems, err := h.network.Resync(ctx)
+	if err != nil {
+		return err
+	}
+	if h.again || h.listeners.Failed() || h.resolvers.Failed() {
+		err = h.serve(ctx, p)
+	}
 	h.note(p, problems)
 	return err
 }
@@ -155,13 +168,17 @@ func (h *host) letGo(ctx context.Context, p plan.Host, gone map[string]bool) err
 	if err := h.listeners.Apply(ctx, &table); err != nil {
 		h.log.Warn("some listeners did not change well", "error", err)
 	}
+	wait, cancel := context.WithTimeout(ctx, drain)
+	defer cancel()
+	var draining sync.WaitGroup
 	for id := range gone {
-		wait, cancel := context.WithTimeout(ctx, drain)
-		if err := h.listeners.Drain(wait, id); err != nil {
-			h.log.Warn("connections were cut short", "namespace", id, "error", err)
-		}
-		cancel()
+		draining.Go(func() {
+			if err := h.listeners.Drain(wait, id); err != nil {
+				h.log.Warn("connections were cut short", "namespace", id, "error", err)
+			}
+		})
 	}
+	draining.Wait()
 	_, err := h.functions.Apply(ctx, p.Functions)
 	return err
 }
@@ -169,11 +186,13 @@ func (h *host) letGo(ctx context.Context, p plan.Host, gone map[string]bool) err
 // serve makes real what works inside the namespaces. What one resource lacks is that resource's failure, and is tried
 // again at the next resync.
 func (h *host) serve(ctx context.Context, p plan.Host) error {
+	h.again, h.broken = true, map[string]string{}
+	lacking := false
 	if err := h.listeners.Apply(ctx, p.Proxy); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		h.again = true
+		lacking = true
 		h.log.Warn("some listeners could not be opened", "error", err)
 		var all server.BindErrors
 		if !errors.As(err, &all) {
@@ -191,6 +210,7 @@ func (h *host) serve(ctx context.Context, p plan.Host) error {
 		if s.State != sandbox.Failed {
 			continue
 		}
+		lacking = lacking || s.ReasonCode == process.ReasonInternal
 		h.broken[s.Function] = s.Reason
 		if name, version := function.Split(s.Function); version == sandbox.Latest {
 			h.broken[name] = s.Reason
@@ -198,15 +218,18 @@ func (h *host) serve(ctx context.Context, p plan.Host) error {
 	}
 	err = h.resolvers.Apply(ctx, resolver.Compile(p.Names))
 	var perVPC resolverserver.Errors
-	if errors.As(err, &perVPC) {
-		h.again = true
+	switch {
+	case errors.As(err, &perVPC):
+		lacking = true
 		h.log.Warn("some resolvers could not be started", "error", err)
 		for id, e := range perVPC {
 			h.broken[id] = e.Error()
 		}
-		return nil
+	case err != nil:
+		return err
 	}
-	return err
+	h.again = lacking
+	return nil
 }
 
 // note lists what could not be made real.

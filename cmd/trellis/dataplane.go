@@ -154,7 +154,9 @@ type (
 
 func (absentListeners) Apply(context.Context, *proxy.Table) error    { return nil }
 func (absentListeners) Drain(context.Context, string) error          { return nil }
+func (absentListeners) Failed() bool                                 { return false }
 func (absentResolvers) Apply(context.Context, *resolver.Zones) error { return nil }
+func (absentResolvers) Failed() bool                                 { return false }
 
 func (a absentFunctions) Apply(_ context.Context, fs []sandbox.Function) ([]sandbox.Status, error) {
 	err := a.reason()

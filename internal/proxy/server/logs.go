@@ -11,6 +11,8 @@ import (
 const (
 	logQueueLength = 4096
 	logPause       = 10 * time.Millisecond
+	// logGrace is how long the sink may take for the last records.
+	logGrace = 2 * time.Second
 )
 
 // logQueue carries access records from connections to the one goroutine that encodes them. Records are reused.
@@ -18,12 +20,13 @@ type logQueue struct {
 	sink    AccessLog
 	queue   chan *proxy.Record
 	quit    chan struct{}
+	done    chan struct{}
 	records sync.Pool
 	dropped *atomic.Int64
 }
 
 func newLogQueue(sink AccessLog, dropped *atomic.Int64) *logQueue {
-	return &logQueue{sink: sink, queue: make(chan *proxy.Record, logQueueLength), quit: make(chan struct{}), dropped: dropped,
+	return &logQueue{sink: sink, queue: make(chan *proxy.Record, logQueueLength), quit: make(chan struct{}), done: make(chan struct{}), dropped: dropped,
 		records: sync.Pool{New: func() any { return new(proxy.Record) }}}
 }
 
@@ -49,6 +52,7 @@ func (q *logQueue) add(c *proxy.Record) {
 // run writes records as they come. After each batch it pauses, so that a busy server wakes it a hundred times a second
 // and not at every request.
 func (q *logQueue) run() {
+	defer close(q.done)
 	var buf []byte
 	pause := time.NewTimer(logPause)
 	defer pause.Stop()
@@ -96,3 +100,13 @@ func (q *logQueue) write(c *proxy.Record, buf []byte) []byte {
 
 // stop lets run return once the queue is empty. Nothing may be added afterwards.
 func (q *logQueue) stop() { close(q.quit) }
+
+// ended waits for run to return, and says if it did in time.
+func (q *logQueue) ended(limit time.Duration) bool {
+	select {
+	case <-q.done:
+		return true
+	case <-time.After(limit):
+		return false
+	}
+}

@@ -73,7 +73,6 @@ type Server struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup // all but the log queue
-	logging sync.WaitGroup
 
 	state atomic.Pointer[state]
 
@@ -109,7 +108,7 @@ func New(c Config) *Server {
 	s.conns.New = func() any { return newConn(s) }
 	s.state.Store(&state{router: proxy.NewRouter(&proxy.Table{}, s.health)})
 	s.logs = newLogQueue(c.AccessLog, &s.count.logDropped)
-	s.logging.Go(s.logs.run)
+	go s.logs.run()
 	s.running.Go(s.expire)
 	return s
 }
@@ -158,7 +157,7 @@ func (e BindErrors) Unwrap() []error {
 // Apply makes the server serve t: it opens the sockets that are new, switches every later request to t, and closes the
 // sockets, pools and health checks that t has no use for. Requests under way finish by their old table. When Apply
 // returns, nothing listens that t does not want. Sockets that could not be opened are told of in the
-// error, a BindErrors; everything else is in effect, and the next Apply tries them again.
+// error, a BindErrors; everything else is in effect, and the next Apply tries them again, as it opens anew those that failed.
 func (s *Server) Apply(ctx context.Context, t *proxy.Table) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,8 +171,12 @@ func (s *Server) Apply(ctx context.Context, t *proxy.Table) error {
 	var opened []*socket
 	for _, b := range next.router.Bindings() {
 		wanted[b] = true
-		if s.sockets[b] != nil {
-			continue
+		if old := s.sockets[b]; old != nil {
+			if !old.failed.Load() {
+				continue
+			}
+			old.close()
+			delete(s.sockets, b)
 		}
 		ln, err := s.Network.Listen(ctx, b.Namespace, b.Addr)
 		if err != nil {
@@ -205,6 +208,18 @@ func (s *Server) Apply(ctx context.Context, t *proxy.Table) error {
 		return failed
 	}
 	return nil
+}
+
+// Failed says that a socket failed since the last Apply.
+func (s *Server) Failed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.sockets {
+		if k.failed.Load() {
+			return true
+		}
+	}
+	return false
 }
 
 // poolsFor gives every target of the state its pool, the present one where there is one.
@@ -270,7 +285,8 @@ func (s *Server) uses(namespace string) bool {
 	return false
 }
 
-// Close stops listening, lets requests under way finish until ctx is done, and returns when nothing of the server runs.
+// Close stops listening, lets requests under way finish until ctx is done, and returns when nothing of the server runs but
+// an access log that does not come back.
 func (s *Server) Close(ctx context.Context) error {
 	_ = s.Apply(ctx, &proxy.Table{})
 	s.mu.Lock()
@@ -284,7 +300,9 @@ func (s *Server) Close(ctx context.Context) error {
 	s.cancel()
 	s.running.Wait()
 	s.logs.stop()
-	s.logging.Wait()
+	if !s.logs.ended(logGrace) {
+		errs = append(errs, errors.New("the access log did not take the last records in time"))
+	}
 	return errors.Join(errs...)
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"trellis/internal/proxy"
@@ -18,6 +19,8 @@ type socket struct {
 	ln      net.Listener
 	space   *space
 	closing atomic.Bool
+	// failed says that nothing will be accepted any more although the socket was not closed.
+	failed atomic.Bool
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -36,6 +39,10 @@ func (k *socket) accept() {
 				return
 			}
 			k.srv.Log.Warn("accepting a connection failed", "address", k.binding.Addr, "namespace", k.binding.Namespace, "error", err)
+			if errors.Is(err, syscall.EINVAL) {
+				k.failed.Store(true)
+				return
+			}
 			time.Sleep(wait)
 			wait = min(wait*2, time.Second)
 			continue

@@ -110,6 +110,18 @@ func (s *Server) Apply(ctx context.Context, zones *resolver.Zones) error {
 	return errs
 }
 
+// Failed says that a socket failed since the last Apply.
+func (s *Server) Failed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.listeners {
+		if l.failed() {
+			return true
+		}
+	}
+	return false
+}
+
 // Close stops every server and returns when none is left.
 func (s *Server) Close() error {
 	s.mu.Lock()

@@ -192,16 +192,19 @@ func (l *logger) writeAll(ctx context.Context) {
 		if done {
 			return
 		}
+		lost := dropped + len(lines)
 		if dropped > 0 {
-			lines = append(lines, LogLine{time.Now(), "[trellis] lines lost because the log took them too slowly: " + strconv.Itoa(dropped)})
+			lines = append(lines, LogLine{time.Now(), "[trellis] lines lost because the log did not take them: " + strconv.Itoa(dropped)})
 		}
 		size := 0
 		for _, line := range lines {
 			size += len(line.Message)
 		}
-		// The sink's own failure is the sink's to report: a function cannot mend it.
-		_ = l.sink.Write(ctx, l.fn, l.stream, lines)
+		err := l.sink.Write(ctx, l.fn, l.stream, lines)
 		l.mu.Lock()
+		if err != nil {
+			l.dropped += lost
+		}
 		l.waiting = max(0, l.waiting-size)
 		l.space.Broadcast()
 		l.mu.Unlock()

@@ -166,12 +166,15 @@ func (m *Manager) Status() []sandbox.Status {
 	return out
 }
 
-// Reasons why a function is Failed, among Lambda's StateReasonCodes.
+// ReasonInternal is the StateReasonCode of a function that lacks something of this host, not of itself: Apply may succeed
+// later.
+const ReasonInternal = "InternalError"
+
+// Other reasons why a function is Failed, among Lambda's StateReasonCodes.
 const (
-	reasonRuntime  = "InvalidRuntime"
-	reasonZip      = "InvalidZipFileException"
-	reasonInternal = "InternalError"
-	reasonInvalid  = "FunctionError"
+	reasonRuntime = "InvalidRuntime"
+	reasonZip     = "InvalidZipFileException"
+	reasonInvalid = "FunctionError"
 )
 
 // invokeCode returns the error code of an Invoke of a function that is Failed for a reason.
@@ -214,7 +217,7 @@ func (m *Manager) build(ctx context.Context, p *pool) (string, error) {
 		return reasonInvalid, err
 	}
 	if f.Interface != "" && m.opts.Network == nil {
-		return reasonInternal, fault.New(fault.Unavailable, "", "this host has no networks to attach the function to")
+		return ReasonInternal, fault.New(fault.Unavailable, "", "this host has no networks to attach the function to")
 	}
 	var err error
 	if p.choice, err = sandbox.Resolve(f.Runtime, m.interpreters(ctx, f.Runtime)); err != nil {
@@ -225,11 +228,11 @@ func (m *Manager) build(ctx context.Context, p *pool) (string, error) {
 	}
 	spec := root{prefixes: p.choice.Interpreter.Prefixes, files: map[string][]byte{"etc/resolv.conf": resolvConf(f)}}
 	if spec.code, err = m.opts.Code.Tree(ctx, f.Code); err != nil {
-		return reasonZip, err
+		return codeReason(err), err
 	}
 	if len(f.Layers) > 0 {
 		if spec.layers, err = m.opts.Code.Merged(ctx, f.Layers); err != nil {
-			return reasonZip, err
+			return codeReason(err), err
 		}
 	}
 	p.args = command(p.choice, spec, f.MemoryMB)
@@ -237,9 +240,18 @@ func (m *Manager) build(ctx context.Context, p *pool) (string, error) {
 		spec.files[name] = text
 	}
 	if p.root, err = m.roots.build(spec); err != nil {
-		return reasonInternal, err
+		return ReasonInternal, err
 	}
 	return "", nil
+}
+
+// codeReason tells code that is not right from code that could not be unpacked here and now.
+func codeReason(err error) string {
+	var told *fault.Error
+	if errors.As(err, &told) && told.Kind != fault.Internal && told.Kind != fault.Unavailable {
+		return reasonZip
+	}
+	return ReasonInternal
 }
 
 // command returns what an instance executes, as seen inside.

@@ -3,8 +3,13 @@ package linux
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"trellis/internal/substrate"
 )
@@ -28,8 +33,10 @@ type Guest struct {
 	host   *Host
 	realm  *realm
 	number int
-	index  int // of the link, in the interface's namespace
 	plan   substrate.GuestPlan
+
+	wiring sync.Mutex // guards index, and is held while the link is made or deleted
+	index  int        // of the link, in the interface's namespace; 0 when there is none
 }
 
 // AddGuest makes a namespace behind an interface whose Config says Guests. It can be
@@ -104,18 +111,24 @@ func (s *guests) free(g *Guest) {
 	delete(s.byNum, g.number)
 }
 
-func (g *Guest) build() (err error) {
-	writes := &g.host.writes
-	outer := g.realm.ns
-	inner, err := newNamespace(g.plan.Link.B.Namespace, substrate.KindInterface, writes)
+func (g *Guest) build() error {
+	inner, err := newNamespace(g.plan.Link.B.Namespace, substrate.KindInterface, &g.host.writes)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			inner.close()
-		}
-	}()
+	g.wiring.Lock()
+	defer g.wiring.Unlock()
+	g.Namespace = inner
+	if err := g.wire(); err != nil {
+		inner.close()
+		return err
+	}
+	return nil
+}
+
+// wire makes the guest's link and what leads over it. The caller holds wiring.
+func (g *Guest) wire() (err error) {
+	writes, outer, inner := &g.host.writes, g.realm.ns, g.Namespace
 	ia, ib, err := addLink(g.plan.Link, outer, inner, writes)
 	if err != nil {
 		return err
@@ -142,7 +155,55 @@ func (g *Guest) build() (err error) {
 			return fmt.Errorf("set route: %w", err)
 		}
 	}
-	g.Namespace, g.index = inner, ia
+	g.index = ia
+	return nil
+}
+
+// mend makes the links of guests anew that are gone or cannot send, given the links of the interface's namespace.
+func (s *guests) mend(links []netlink.Link) error {
+	sends := make(map[int]bool, len(links))
+	for _, l := range links {
+		sends[l.Attrs().Index] = hasCarrier(l)
+	}
+	s.busy.RLock()
+	defer s.busy.RUnlock()
+	if s.closed {
+		return nil
+	}
+	s.mu.Lock()
+	all := slices.Collect(maps.Values(s.byNum))
+	s.mu.Unlock()
+	var errs []error
+	for _, g := range all {
+		errs = append(errs, g.mend(sends))
+	}
+	return errors.Join(errs...)
+}
+
+// hasCarrier says that both ends of a link are up. The operational state says so too, but later.
+func hasCarrier(l netlink.Link) bool { return l.Attrs().RawFlags&unix.IFF_LOWER_UP != 0 }
+
+func (g *Guest) mend(sends map[int]bool) error {
+	g.wiring.Lock()
+	defer g.wiring.Unlock()
+	if g.index == 0 || sends[g.index] {
+		return nil
+	}
+	// The link may be younger than the list.
+	if l, err := g.realm.ns.rt.LinkByIndex(g.index); err == nil && hasCarrier(l) {
+		return nil
+	}
+	if err := delLink(g.realm.ns, g.index, &g.host.writes); err != nil {
+		return err
+	}
+	if l, err := g.rt.LinkByName(g.plan.Link.B.Name); err == nil {
+		if err := delLink(g.Namespace, l.Attrs().Index, &g.host.writes); err != nil {
+			return err
+		}
+	}
+	if err := g.wire(); err != nil {
+		return fmt.Errorf("guest %s: %w", g.Address(), err)
+	}
 	return nil
 }
 
@@ -155,9 +216,13 @@ func (g *Guest) Remove() error {
 	if s.closed {
 		return nil // it went with the interface
 	}
+	g.wiring.Lock()
+	defer g.wiring.Unlock()
+	index := g.index
+	g.index = 0
 	g.Namespace.close()
 	err := errors.Join(
-		delLink(g.realm.ns, g.index, &g.host.writes),
+		delLink(g.realm.ns, index, &g.host.writes),
 		forget(g.realm.ns, addressFilter{g.Address(): true}, &g.host.writes),
 	)
 	if err == nil {

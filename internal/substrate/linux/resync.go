@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 
 	mdnetlink "github.com/mdlayher/netlink"
 	"github.com/vishvananda/netlink"
@@ -75,6 +76,12 @@ func (h *Host) observeLinks(r *realm) error {
 	if err != nil {
 		return fmt.Errorf("list addresses of %s: %w", r.ns.name, err)
 	}
+	if err := r.mendLoopback(links, addresses, &h.writes); err != nil {
+		return err
+	}
+	if err := r.guests.mend(links); err != nil {
+		return err
+	}
 	for key, l := range h.links {
 		for _, end := range []substrate.End{l.A, l.B} {
 			if end.Namespace != r.ns.name || r.asMade(end, links, addresses) {
@@ -93,6 +100,26 @@ func (h *Host) observeLinks(r *realm) error {
 		}
 	}
 	return nil
+}
+
+var loopback = netip.MustParsePrefix("127.0.0.1/8")
+
+// mendLoopback brings lo up again, and back to its address.
+func (r *realm) mendLoopback(links []netlink.Link, addresses []netlink.Addr, writes *atomic.Int64) error {
+	there := slices.ContainsFunc(addresses, func(a netlink.Addr) bool {
+		return a.LinkIndex == r.index["lo"] && a.IP.Equal(loopback.Addr().AsSlice())
+	})
+	if !there {
+		writes.Add(1)
+		if err := r.ns.rt.AddrReplace(byIndex(r.index["lo"]), &netlink.Addr{IPNet: ipNet(loopback)}); err != nil {
+			return fmt.Errorf("add address %s: %w", loopback.Addr(), err)
+		}
+	}
+	up := slices.ContainsFunc(links, func(l netlink.Link) bool { return l.Attrs().Index == r.index["lo"] && l.Attrs().Flags&net.FlagUp != 0 })
+	if up {
+		return nil
+	}
+	return r.ns.up("lo", writes)
 }
 
 func (r *realm) asMade(end substrate.End, links []netlink.Link, addresses []netlink.Addr) bool {
