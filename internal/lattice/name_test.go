@@ -11,7 +11,7 @@ import (
 // invalid reports whether err refuses the field.
 func invalid(err error, field string) bool {
 	var e *fault.Error
-	return errors.As(err, &e) && e.Kind == fault.Invalid && len(e.Fields) == 1 && e.Fields[0].Name == field && e.Reason == "fieldValidationFailed"
+	return errors.As(err, &e) && (e.Kind == fault.Invalid || e.Kind == fault.Unsupported) && len(e.Fields) == 1 && e.Fields[0].Name == field && e.Reason == "fieldValidationFailed"
 }
 
 func TestNames(t *testing.T) {

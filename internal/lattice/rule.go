@@ -3,21 +3,14 @@ package lattice
 import (
 	"slices"
 	"strings"
+
+	"trellis/internal/fault"
 )
 
-// Protocols of listeners.
+// The protocol that listeners and target groups speak, and its version.
 const (
-	ProtocolHTTP  = "HTTP"
-	ProtocolHTTPS = "HTTPS"
-	ProtocolTLS   = "TLS_PASSTHROUGH"
-	ProtocolTCP   = "TCP" // of target groups alone
-)
-
-// Versions of HTTP that target groups speak.
-const (
-	HTTP1 = "HTTP1"
-	HTTP2 = "HTTP2"
-	GRPC  = "GRPC"
+	ProtocolHTTP = "HTTP"
+	HTTP1        = "HTTP1"
 )
 
 // Limits of rules.
@@ -32,16 +25,8 @@ const (
 	maxMethod        = 16
 )
 
-// DefaultPort returns the port of a listener or target group that names none, 0 where one must be named.
-func DefaultPort(protocol string) int32 {
-	switch protocol {
-	case ProtocolHTTP:
-		return 80
-	case ProtocolHTTPS, ProtocolTLS:
-		return 443
-	}
-	return 0
-}
+// DefaultPort is the port of a listener or target group that names none.
+const DefaultPort = 80
 
 // CheckPort checks a port.
 func CheckPort(field string, port int32) error {
@@ -169,33 +154,19 @@ func FixedResponse(status int32) (Action, error) {
 	return Action{FixedStatus: status}, nil
 }
 
-// CheckListener checks what a listener's protocol demands of its service and its default action.
-func CheckListener(protocol string, s *Service, a Action) error {
+// CheckListener checks a listener's protocol.
+func CheckListener(protocol string) error {
 	switch protocol {
-	case ProtocolHTTP, ProtocolHTTPS:
+	case ProtocolHTTP:
 		return nil
-	case ProtocolTLS:
-		if s.CustomDomain == "" {
-			return Invalid("protocol", "A TLS_PASSTHROUGH listener needs a service with a custom domain name.")
-		}
-		if len(a.Forward) == 0 {
-			return Invalid("defaultAction", "A TLS_PASSTHROUGH listener must forward to target groups of protocol TCP.")
-		}
-		return nil
+	case "HTTPS", "TLS_PASSTHROUGH":
+		return notServed("protocol", "listeners of protocol "+protocol, ProtocolHTTP)
 	}
 	return Invalid("protocol", "The protocol of a listener must be HTTP, HTTPS or TLS_PASSTHROUGH.")
 }
 
-// CheckForward checks that a listener of the protocol can forward to the target group.
-func CheckForward(protocol string, g *TargetGroup) error {
-	const field = "action.forward.targetGroups"
-	switch {
-	case protocol == ProtocolTLS && g.Protocol != ProtocolTCP:
-		return Invalid(field, "A TLS_PASSTHROUGH listener can forward to target groups of protocol TCP only, which %s is not.", g.ID)
-	case protocol != ProtocolTLS && g.Protocol == ProtocolTCP:
-		return Invalid(field, "Only a TLS_PASSTHROUGH listener can forward to the target group %s, whose protocol is TCP.", g.ID)
-	case protocol == ProtocolHTTP && (g.ProtocolVersion == HTTP2 || g.ProtocolVersion == GRPC):
-		return Invalid(field, "Only an HTTPS listener can forward to the target group %s, whose protocol version is %s.", g.ID, g.ProtocolVersion)
-	}
-	return nil
+// notServed refuses what VPC Lattice has and this server does not: nothing of it would be real.
+func notServed(field, what, instead string) error {
+	message := "This server does not serve " + what + ": use " + instead + "."
+	return &fault.Error{Kind: fault.Unsupported, Message: message, Reason: "fieldValidationFailed", Fields: []fault.Field{{Name: field, Message: message}}}
 }

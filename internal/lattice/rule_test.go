@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"trellis/internal/fault"
 )
 
 func TestMatches(t *testing.T) {
@@ -103,56 +105,14 @@ func TestForwards(t *testing.T) {
 }
 
 func TestListeners(t *testing.T) {
-	plain, named := &Service{}, &Service{CustomDomain: "a.example.com"}
-	forward, fixed := Action{Forward: []Weighted{{"tg-1", 1}}}, Action{FixedStatus: 404}
-	for _, test := range []struct {
-		protocol string
-		port     int32
-		service  *Service
-		action   Action
-		field    string
-	}{
-		{ProtocolHTTP, 80, plain, fixed, ""},
-		{ProtocolHTTPS, 443, plain, forward, ""},
-		{ProtocolTLS, 443, named, forward, ""},
-		{ProtocolTLS, 443, plain, forward, "protocol"},
-		{ProtocolTLS, 443, named, fixed, "defaultAction"},
-		{ProtocolTCP, 0, named, forward, "protocol"},
-		{"", 0, named, forward, "protocol"},
-	} {
-		if err := CheckListener(test.protocol, test.service, test.action); (err == nil) != (test.field == "") || err != nil && !invalid(err, test.field) {
-			t.Errorf("%s: %v, want field %q", test.protocol, err, test.field)
-		}
-		if got := DefaultPort(test.protocol); got != test.port {
-			t.Errorf("%s: port %d, want %d", test.protocol, got, test.port)
-		}
-	}
-}
-
-func TestForwardTargets(t *testing.T) {
-	group := func(protocol, version string) *TargetGroup {
-		return &TargetGroup{Protocol: protocol, ProtocolVersion: version}
-	}
-	for _, test := range []struct {
-		listener string
-		group    *TargetGroup
-		ok       bool
-	}{
-		{ProtocolHTTP, group(ProtocolHTTP, HTTP1), true},
-		{ProtocolHTTP, group(ProtocolHTTPS, HTTP1), true},
-		{ProtocolHTTP, group(ProtocolHTTP, HTTP2), false},
-		{ProtocolHTTP, group(ProtocolHTTPS, GRPC), false},
-		{ProtocolHTTP, group("", ""), true}, // LAMBDA
-		{ProtocolHTTP, group(ProtocolTCP, ""), false},
-		{ProtocolHTTPS, group(ProtocolHTTP, HTTP2), true},
-		{ProtocolHTTPS, group(ProtocolHTTP, GRPC), true},
-		{ProtocolHTTPS, group(ProtocolTCP, ""), false},
-		{ProtocolTLS, group(ProtocolTCP, ""), true},
-		{ProtocolTLS, group(ProtocolHTTP, HTTP1), false},
-		{ProtocolTLS, group("", ""), false},
-	} {
-		if err := CheckForward(test.listener, test.group); (err == nil) != test.ok {
-			t.Errorf("%s to %+v: %v, want ok %v", test.listener, test.group, err, test.ok)
+	for protocol, want := range map[string]fault.Kind{"HTTP": 0, "HTTPS": fault.Unsupported, "TLS_PASSTHROUGH": fault.Unsupported, "TCP": fault.Invalid, "": fault.Invalid} {
+		err := CheckListener(protocol)
+		if want == 0 {
+			if err != nil {
+				t.Errorf("%s: %v", protocol, err)
+			}
+		} else if !fault.Is(err, want) || !invalid(err, "protocol") {
+			t.Errorf("%s: %v, want %v", protocol, err, want)
 		}
 	}
 }

@@ -55,25 +55,24 @@ func (g *TargetGroup) Configure(c Config) error {
 		return Invalid("config.ipAddressType", "The IP address type is for target groups of type IP.")
 	}
 	switch c.Protocol {
-	case ProtocolHTTP, ProtocolHTTPS:
-	case ProtocolTCP:
-		if c.ProtocolVersion != "" {
-			return Invalid("config.protocolVersion", "A target group of protocol TCP has no protocol version.")
-		}
-		if g.Type == TypeALB {
-			return Invalid("config.protocol", "The protocol of a target group of type ALB must be HTTP or HTTPS.")
-		}
+	case ProtocolHTTP:
+	case "HTTPS", "TCP":
+		return notServed("config.protocol", "target groups of protocol "+c.Protocol, ProtocolHTTP)
 	default:
 		return Invalid("config.protocol", "The protocol of a target group must be HTTP, HTTPS or TCP.")
 	}
-	g.VPC, g.Protocol, g.Port = c.VPC, c.Protocol, DefaultPort(c.Protocol)
+	switch c.ProtocolVersion {
+	case "", HTTP1:
+	case "HTTP2", "GRPC":
+		return notServed("config.protocolVersion", "target groups of protocol version "+c.ProtocolVersion, HTTP1)
+	default:
+		return Invalid("config.protocolVersion", "The protocol version must be HTTP1, HTTP2 or GRPC.")
+	}
+	g.VPC, g.Protocol, g.ProtocolVersion, g.Port = c.VPC, c.Protocol, HTTP1, DefaultPort
 	if c.Port != nil {
 		g.Port = *c.Port
 	}
 	if err := CheckPort("config.port", g.Port); err != nil {
-		return err
-	}
-	if err := g.configureVersion(c.ProtocolVersion); err != nil {
 		return err
 	}
 	if g.Type == TypeIP {
@@ -95,7 +94,7 @@ func (g *TargetGroup) Configure(c Config) error {
 	if c.HealthCheck != nil {
 		change = *c.HealthCheck
 	}
-	next, err := g.defaultCheck().with(g, change)
+	next, err := g.defaultCheck().with(change)
 	g.HealthCheck = next
 	return err
 }
@@ -125,53 +124,25 @@ func unsuited(member string) error {
 	return Invalid("config."+member, "%s is not supported for target groups of type LAMBDA.", member)
 }
 
-func (g *TargetGroup) configureVersion(version string) error {
-	if g.Protocol == ProtocolTCP {
-		return nil
-	}
-	switch version {
-	case "":
-		version = HTTP1
-	case HTTP1:
-	case HTTP2, GRPC:
-		if g.Type == TypeALB {
-			return Invalid("config.protocolVersion", "The protocol version of a target group of type ALB must be HTTP1.")
-		}
-	default:
-		return Invalid("config.protocolVersion", "The protocol version must be HTTP1, HTTP2 or GRPC.")
-	}
-	g.ProtocolVersion = version
-	return nil
-}
-
 // Checkable reports whether the group's targets can be probed.
-func (g *TargetGroup) Checkable() bool {
-	return (g.Type == TypeInstance || g.Type == TypeIP) && g.Protocol != ProtocolTCP
-}
+func (g *TargetGroup) Checkable() bool { return g.Type == TypeInstance || g.Type == TypeIP }
 
 func (g *TargetGroup) uncheckable() error {
-	if g.Checkable() {
-		return nil
-	}
-	what := "type " + g.Type
-	if g.Protocol == ProtocolTCP {
-		what = "protocol TCP"
-	}
-	return Invalid("healthCheck", "Health checks are not supported for target groups of %s.", what)
+	return Invalid("healthCheck", "Health checks are not supported for target groups of type %s.", g.Type)
 }
 
-// defaultCheck is the health check of a group that asks for nothing: on for HTTP1 alone.
+// defaultCheck is the health check of a group that asks for nothing.
 func (g *TargetGroup) defaultCheck() *HealthCheck {
-	return &HealthCheck{Enabled: g.ProtocolVersion == HTTP1, Protocol: g.Protocol, ProtocolVersion: HTTP1, Path: defaultPath,
+	return &HealthCheck{Enabled: true, Protocol: g.Protocol, ProtocolVersion: HTTP1, Path: defaultPath,
 		Interval: defaultInterval, Timeout: defaultTimeout, Healthy: defaultHealthy, Unhealthy: defaultUnhealthy, Matcher: defaultMatcher}
 }
 
 // ChangeHealthCheck changes the health check of a group.
 func (g *TargetGroup) ChangeHealthCheck(c HealthCheckChange) error {
-	if err := g.uncheckable(); err != nil {
-		return err
+	if !g.Checkable() {
+		return g.uncheckable()
 	}
-	next, err := g.HealthCheck.with(g, c)
+	next, err := g.HealthCheck.with(c)
 	if err != nil {
 		return err
 	}
@@ -180,31 +151,24 @@ func (g *TargetGroup) ChangeHealthCheck(c HealthCheckChange) error {
 }
 
 // with returns the check changed.
-func (h *HealthCheck) with(g *TargetGroup, c HealthCheckChange) (*HealthCheck, error) {
-	next, reset := *h, g.defaultCheck()
+func (h *HealthCheck) with(c HealthCheckChange) (*HealthCheck, error) {
+	next := *h
 	if c.Enabled != nil {
 		next.Enabled = *c.Enabled
 	}
 	for _, m := range []struct {
-		name    string
-		to      *string
-		ask     *string
-		reset   string
-		allowed []string
+		name, unserved, served string
+		ask                    *string
 	}{
-		{"protocol", &next.Protocol, c.Protocol, reset.Protocol, []string{ProtocolHTTP, ProtocolHTTPS}},
-		{"protocolVersion", &next.ProtocolVersion, c.ProtocolVersion, reset.ProtocolVersion, []string{HTTP1, HTTP2}},
+		{"protocol", "HTTPS", ProtocolHTTP, c.Protocol},
+		{"protocolVersion", "HTTP2", HTTP1, c.ProtocolVersion},
 	} {
-		if m.ask == nil {
-			continue
-		}
-		switch *m.ask {
-		case "":
-			*m.to = m.reset
-		case m.allowed[0], m.allowed[1]:
-			*m.to = *m.ask
+		switch {
+		case m.ask == nil || *m.ask == "" || *m.ask == m.served:
+		case *m.ask == m.unserved:
+			return nil, notServed("healthCheck."+m.name, "health checks with "+m.unserved, m.served)
 		default:
-			return nil, Invalid("healthCheck."+m.name, "%s must be %s or %s.", m.name, m.allowed[0], m.allowed[1])
+			return nil, Invalid("healthCheck."+m.name, "%s must be %s or %s.", m.name, m.served, m.unserved)
 		}
 	}
 	for _, m := range []struct {

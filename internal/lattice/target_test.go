@@ -19,40 +19,37 @@ func TestConfigure(t *testing.T) {
 		want  TargetGroup
 		field string
 	}{
-		"lambda":                    {TypeLambda, Config{}, TargetGroup{}, ""},
-		"lambda V2":                 {TypeLambda, Config{EventVersion: "V2"}, TargetGroup{EventVersion: "V2"}, ""},
-		"lambda V3":                 {TypeLambda, Config{EventVersion: "V3"}, TargetGroup{}, "config.lambdaEventStructureVersion"},
-		"lambda with a port":        {TypeLambda, Config{Port: ptr(int32(80))}, TargetGroup{}, "config.port"},
-		"lambda with a protocol":    {TypeLambda, Config{Protocol: "HTTP"}, TargetGroup{}, "config.protocol"},
-		"lambda with a version":     {TypeLambda, Config{ProtocolVersion: HTTP1}, TargetGroup{}, "config.protocolVersion"},
-		"lambda in a VPC":           {TypeLambda, Config{VPC: "v"}, TargetGroup{}, "config.vpcIdentifier"},
-		"lambda with addresses":     {TypeLambda, Config{IPAddressType: "IPV4"}, TargetGroup{}, "config.ipAddressType"},
-		"lambda with checks":        {TypeLambda, Config{HealthCheck: on}, TargetGroup{}, "config.healthCheck"},
-		"lambda with checks off":    {TypeLambda, Config{HealthCheck: off}, TargetGroup{}, ""},
-		"instance":                  {TypeInstance, Config{VPC: "v", Protocol: "HTTP"}, TargetGroup{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP1, Port: 80, HealthCheck: check("HTTP", true)}, ""},
-		"instance HTTPS":            {TypeInstance, Config{VPC: "v", Protocol: "HTTPS"}, TargetGroup{VPC: "v", Protocol: "HTTPS", ProtocolVersion: HTTP1, Port: 443, HealthCheck: check("HTTPS", true)}, ""},
-		"instance gRPC":             {TypeInstance, Config{VPC: "v", Protocol: "HTTP", ProtocolVersion: GRPC}, TargetGroup{VPC: "v", Protocol: "HTTP", ProtocolVersion: GRPC, Port: 80, HealthCheck: check("HTTP", false)}, ""},
-		"instance HTTP2 with check": {TypeInstance, Config{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP2, HealthCheck: &HealthCheckChange{Enabled: ptr(true)}}, TargetGroup{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP2, Port: 80, HealthCheck: check("HTTP", true)}, ""},
-		"ip":                        {TypeIP, Config{VPC: "v", Protocol: "HTTP", Port: ptr(int32(8080))}, TargetGroup{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP1, Port: 8080, IPAddressType: "IPV4", HealthCheck: check("HTTP", true)}, ""},
-		"ip without checks":         {TypeIP, Config{VPC: "v", Protocol: "HTTP", IPAddressType: "IPV6", HealthCheck: off}, TargetGroup{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP1, Port: 80, IPAddressType: "IPV6", HealthCheck: check("HTTP", false)}, ""},
-		"tcp":                       {TypeIP, Config{VPC: "v", Protocol: "TCP", Port: ptr(int32(1))}, TargetGroup{VPC: "v", Protocol: "TCP", Port: 1, IPAddressType: "IPV4"}, ""},
-		"tcp without a port":        {TypeIP, Config{VPC: "v", Protocol: "TCP"}, TargetGroup{}, "config.port"},
-		"tcp with a version":        {TypeIP, Config{VPC: "v", Protocol: "TCP", Port: ptr(int32(1)), ProtocolVersion: HTTP1}, TargetGroup{}, "config.protocolVersion"},
-		"tcp with checks":           {TypeIP, Config{VPC: "v", Protocol: "TCP", Port: ptr(int32(1)), HealthCheck: on}, TargetGroup{}, "healthCheck"},
-		"alb":                       {TypeALB, Config{VPC: "v", Protocol: "HTTP"}, TargetGroup{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP1, Port: 80}, ""},
-		"alb with checks off":       {TypeALB, Config{VPC: "v", Protocol: "HTTP", HealthCheck: off}, TargetGroup{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP1, Port: 80}, ""},
-		"alb with checks":           {TypeALB, Config{VPC: "v", Protocol: "HTTP", HealthCheck: on}, TargetGroup{}, "healthCheck"},
-		"alb HTTP2":                 {TypeALB, Config{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP2}, TargetGroup{}, "config.protocolVersion"},
-		"alb TCP":                   {TypeALB, Config{VPC: "v", Protocol: "TCP", Port: ptr(int32(1))}, TargetGroup{}, "config.protocol"},
-		"no VPC":                    {TypeIP, Config{Protocol: "HTTP"}, TargetGroup{}, "config.vpcIdentifier"},
-		"no protocol":               {TypeIP, Config{VPC: "v"}, TargetGroup{}, "config.protocol"},
-		"events of an ip group":     {TypeIP, Config{VPC: "v", Protocol: "HTTP", EventVersion: "V1"}, TargetGroup{}, "config.lambdaEventStructureVersion"},
-		"addresses of instances":    {TypeInstance, Config{VPC: "v", Protocol: "HTTP", IPAddressType: "IPV4"}, TargetGroup{}, "config.ipAddressType"},
-		"unknown address type":      {TypeIP, Config{VPC: "v", Protocol: "HTTP", IPAddressType: "IPV5"}, TargetGroup{}, "config.ipAddressType"},
-		"unknown version":           {TypeIP, Config{VPC: "v", Protocol: "HTTP", ProtocolVersion: "HTTP3"}, TargetGroup{}, "config.protocolVersion"},
-		"port 0":                    {TypeIP, Config{VPC: "v", Protocol: "HTTP", Port: ptr(int32(0))}, TargetGroup{}, "config.port"},
-		"port 65536":                {TypeIP, Config{VPC: "v", Protocol: "HTTP", Port: ptr(int32(65536))}, TargetGroup{}, "config.port"},
-		"unknown type":              {"EC2", Config{}, TargetGroup{}, "type"},
+		"lambda":                 {TypeLambda, Config{}, TargetGroup{}, ""},
+		"lambda V2":              {TypeLambda, Config{EventVersion: "V2"}, TargetGroup{EventVersion: "V2"}, ""},
+		"lambda V3":              {TypeLambda, Config{EventVersion: "V3"}, TargetGroup{}, "config.lambdaEventStructureVersion"},
+		"lambda with a port":     {TypeLambda, Config{Port: ptr(int32(80))}, TargetGroup{}, "config.port"},
+		"lambda with a protocol": {TypeLambda, Config{Protocol: "HTTP"}, TargetGroup{}, "config.protocol"},
+		"lambda with a version":  {TypeLambda, Config{ProtocolVersion: HTTP1}, TargetGroup{}, "config.protocolVersion"},
+		"lambda in a VPC":        {TypeLambda, Config{VPC: "v"}, TargetGroup{}, "config.vpcIdentifier"},
+		"lambda with addresses":  {TypeLambda, Config{IPAddressType: "IPV4"}, TargetGroup{}, "config.ipAddressType"},
+		"lambda with checks":     {TypeLambda, Config{HealthCheck: on}, TargetGroup{}, "config.healthCheck"},
+		"lambda with checks off": {TypeLambda, Config{HealthCheck: off}, TargetGroup{}, ""},
+		"instance":               {TypeInstance, Config{VPC: "v", Protocol: "HTTP"}, TargetGroup{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP1, Port: 80, HealthCheck: check("HTTP", true)}, ""},
+		"ip":                     {TypeIP, Config{VPC: "v", Protocol: "HTTP", Port: ptr(int32(8080))}, TargetGroup{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP1, Port: 8080, IPAddressType: "IPV4", HealthCheck: check("HTTP", true)}, ""},
+		"ip without checks":      {TypeIP, Config{VPC: "v", Protocol: "HTTP", IPAddressType: "IPV6", HealthCheck: off}, TargetGroup{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP1, Port: 80, IPAddressType: "IPV6", HealthCheck: check("HTTP", false)}, ""},
+		"alb":                    {TypeALB, Config{VPC: "v", Protocol: "HTTP"}, TargetGroup{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP1, Port: 80}, ""},
+		"alb with checks off":    {TypeALB, Config{VPC: "v", Protocol: "HTTP", HealthCheck: off}, TargetGroup{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP1, Port: 80}, ""},
+		"alb with checks":        {TypeALB, Config{VPC: "v", Protocol: "HTTP", HealthCheck: on}, TargetGroup{}, "healthCheck"},
+		"HTTPS":                  {TypeIP, Config{VPC: "v", Protocol: "HTTPS"}, TargetGroup{}, "config.protocol"},
+		"TCP":                    {TypeIP, Config{VPC: "v", Protocol: "TCP", Port: ptr(int32(1))}, TargetGroup{}, "config.protocol"},
+		"UDP":                    {TypeIP, Config{VPC: "v", Protocol: "UDP"}, TargetGroup{}, "config.protocol"},
+		"HTTP2":                  {TypeIP, Config{VPC: "v", Protocol: "HTTP", ProtocolVersion: "HTTP2"}, TargetGroup{}, "config.protocolVersion"},
+		"gRPC":                   {TypeInstance, Config{VPC: "v", Protocol: "HTTP", ProtocolVersion: "GRPC"}, TargetGroup{}, "config.protocolVersion"},
+		"checks by HTTPS":        {TypeIP, Config{VPC: "v", Protocol: "HTTP", HealthCheck: &HealthCheckChange{Protocol: ptr("HTTPS")}}, TargetGroup{}, "healthCheck.protocol"},
+		"no VPC":                 {TypeIP, Config{Protocol: "HTTP"}, TargetGroup{}, "config.vpcIdentifier"},
+		"no protocol":            {TypeIP, Config{VPC: "v"}, TargetGroup{}, "config.protocol"},
+		"events of an ip group":  {TypeIP, Config{VPC: "v", Protocol: "HTTP", EventVersion: "V1"}, TargetGroup{}, "config.lambdaEventStructureVersion"},
+		"addresses of instances": {TypeInstance, Config{VPC: "v", Protocol: "HTTP", IPAddressType: "IPV4"}, TargetGroup{}, "config.ipAddressType"},
+		"unknown address type":   {TypeIP, Config{VPC: "v", Protocol: "HTTP", IPAddressType: "IPV5"}, TargetGroup{}, "config.ipAddressType"},
+		"unknown version":        {TypeIP, Config{VPC: "v", Protocol: "HTTP", ProtocolVersion: "HTTP3"}, TargetGroup{}, "config.protocolVersion"},
+		"port 0":                 {TypeIP, Config{VPC: "v", Protocol: "HTTP", Port: ptr(int32(0))}, TargetGroup{}, "config.port"},
+		"port 65536":             {TypeIP, Config{VPC: "v", Protocol: "HTTP", Port: ptr(int32(65536))}, TargetGroup{}, "config.port"},
+		"unknown type":           {"EC2", Config{}, TargetGroup{}, "type"},
 	} {
 		g := TargetGroup{Type: test.kind}
 		err := g.Configure(test.ask)
@@ -70,7 +67,7 @@ func TestConfigure(t *testing.T) {
 
 func TestHealthChecks(t *testing.T) {
 	base := TargetGroup{Type: TypeIP}
-	if err := base.Configure(Config{VPC: "v", Protocol: "HTTPS"}); err != nil {
+	if err := base.Configure(Config{VPC: "v", Protocol: "HTTP"}); err != nil {
 		t.Fatal(err)
 	}
 	n := func(v int32) *int32 { return &v }
@@ -82,11 +79,12 @@ func TestHealthChecks(t *testing.T) {
 	}{
 		"nothing":                {HealthCheckChange{}, func(*HealthCheck) {}, ""},
 		"off":                    {HealthCheckChange{Enabled: ptr(false)}, func(h *HealthCheck) { h.Enabled = false }, ""},
-		"protocol":               {HealthCheckChange{Protocol: s("HTTP")}, func(h *HealthCheck) { h.Protocol = "HTTP" }, ""},
+		"protocol":               {HealthCheckChange{Protocol: s("HTTP")}, func(*HealthCheck) {}, ""},
+		"HTTPS":                  {HealthCheckChange{Protocol: s("HTTPS")}, nil, "healthCheck.protocol"},
 		"protocol reset":         {HealthCheckChange{Protocol: s("")}, func(*HealthCheck) {}, ""},
 		"TCP":                    {HealthCheckChange{Protocol: s("TCP")}, nil, "healthCheck.protocol"},
-		"gRPC":                   {HealthCheckChange{ProtocolVersion: s(GRPC)}, nil, "healthCheck.protocolVersion"},
-		"HTTP2":                  {HealthCheckChange{ProtocolVersion: s(HTTP2)}, func(h *HealthCheck) { h.ProtocolVersion = HTTP2 }, ""},
+		"gRPC":                   {HealthCheckChange{ProtocolVersion: s("GRPC")}, nil, "healthCheck.protocolVersion"},
+		"HTTP2":                  {HealthCheckChange{ProtocolVersion: s("HTTP2")}, nil, "healthCheck.protocolVersion"},
 		"port":                   {HealthCheckChange{Port: n(8080)}, func(h *HealthCheck) { h.Port = 8080 }, ""},
 		"port reset":             {HealthCheckChange{Port: n(0)}, func(*HealthCheck) {}, ""},
 		"port of 65536":          {HealthCheckChange{Port: n(65536)}, nil, "healthCheck.port"},
@@ -131,7 +129,7 @@ func TestHealthChecks(t *testing.T) {
 	if diff := cmp.Diff(base.HealthCheck, reset.HealthCheck); diff != "" {
 		t.Errorf("zero does not reset: %s", diff)
 	}
-	for _, g := range []TargetGroup{{Type: TypeLambda}, {Type: TypeALB, Protocol: "HTTP"}, {Type: TypeIP, Protocol: "TCP"}} {
+	for _, g := range []TargetGroup{{Type: TypeLambda}, {Type: TypeALB, Protocol: "HTTP"}} {
 		if err := g.ChangeHealthCheck(HealthCheckChange{}); !invalid(err, "healthCheck") {
 			t.Errorf("%s %s: %v", g.Type, g.Protocol, err)
 		}

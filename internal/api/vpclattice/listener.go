@@ -40,7 +40,10 @@ func (q *query) newListener(tx *state.Tx, s *lattice.Service, in *vpclattice.Cre
 		return nil, err
 	}
 	protocol := str(in.Protocol)
-	port := lattice.DefaultPort(protocol)
+	if err := lattice.CheckListener(protocol); err != nil {
+		return nil, err
+	}
+	port := int32(lattice.DefaultPort)
 	if in.Port != nil {
 		port = *in.Port
 		if err := lattice.CheckPort("port", port); err != nil {
@@ -65,16 +68,13 @@ func (q *query) newListener(tx *state.Tx, s *lattice.Service, in *vpclattice.Cre
 		return nil, err
 	}
 	l := &lattice.Listener{Meta: meta, Service: s.ID, Protocol: protocol, Port: port, DefaultRule: lattice.KindRule.Mint()}
-	l.Default, err = q.action(tx, s, l, in.DefaultAction)
-	if err != nil {
-		return nil, err
-	}
-	return l, lattice.CheckListener(protocol, s, l.Default)
+	l.Default, err = q.action(tx, s, in.DefaultAction)
+	return l, err
 }
 
 // action returns the action that a request asks for on one of the caller's listeners. The target groups must be the
-// caller's, suit the listener and not serve another service.
-func (q *query) action(tx *state.Tx, s *lattice.Service, l *lattice.Listener, in *vpclattice.RuleAction) (lattice.Action, error) {
+// caller's and not serve another service.
+func (q *query) action(tx *state.Tx, s *lattice.Service, in *vpclattice.RuleAction) (lattice.Action, error) {
 	switch {
 	case in == nil || (in.Forward == nil) == (in.FixedResponse == nil):
 		return lattice.Action{}, lattice.Invalid("action", "An action must be either forward or fixedResponse.")
@@ -100,9 +100,6 @@ func (q *query) action(tx *state.Tx, s *lattice.Service, l *lattice.Listener, in
 		}
 		if g.Deleting {
 			return action, busy(lattice.KindTargetGroup, g.ID, lattice.Deleting)
-		}
-		if err := lattice.CheckForward(l.Protocol, g); err != nil {
-			return action, err
 		}
 		for _, other := range usersOf(tx, g.ID) {
 			if other != s.ID {
@@ -206,10 +203,7 @@ func (a *API) UpdateListener(ctx context.Context, in *vpclattice.UpdateListenerI
 		l.Default = lattice.Action{}
 		state.Listeners.Put(tx, l)
 		next := *l
-		if next.Default, err = q.action(tx, s, l, in.DefaultAction); err != nil {
-			return err
-		}
-		if err := lattice.CheckListener(l.Protocol, s, next.Default); err != nil {
+		if next.Default, err = q.action(tx, s, in.DefaultAction); err != nil {
 			return err
 		}
 		next.Updated = q.now

@@ -12,17 +12,8 @@ func TestListeners(t *testing.T) {
 	w := newWorld(t)
 	v, _ := w.network(owner, "1", "10.0.0.0/16")
 	s, other := w.newService(owner, "one"), w.newService(owner, "two")
-	config := func(protocol, version string) *model.TargetGroupConfig {
-		c := &model.TargetGroupConfig{Protocol: &protocol, VpcIdentifier: &v, Port: new(int32(80))}
-		if version != "" {
-			c.ProtocolVersion = &version
-		}
-		return c
-	}
-	g := w.newGroup(owner, "plain", "IP", config("HTTP", ""))
-	taken := w.newGroup(owner, "taken", "IP", config("HTTP", ""))
-	h2 := w.newGroup(owner, "http2", "IP", config("HTTP", "HTTP2"))
-	tcp := w.newGroup(owner, "tcp", "IP", config("TCP", ""))
+	config := &model.TargetGroupConfig{Protocol: new("HTTP"), VpcIdentifier: &v}
+	g, taken := w.newGroup(owner, "plain", "IP", config), w.newGroup(owner, "taken", "IP", config)
 	w.newListener(owner, other.Id, "http", 80, forward(taken.Id))
 	l := w.newListener(owner, s.Id, "http", 80, fixed(404))
 	equal(t, "fixed response", *l.DefaultAction.FixedResponse.StatusCode, 404)
@@ -33,37 +24,36 @@ func TestListeners(t *testing.T) {
 		kind  fault.Kind
 		words string
 	}{
-		"a taken name":               {model.CreateListenerInput{Name: new("http"), Protocol: new("HTTP"), Port: new(int32(81)), DefaultAction: fixed(404)}, fault.Conflict, "name 'http'"},
-		"a taken port":               {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTP"), DefaultAction: fixed(404)}, fault.Conflict, "port 80"},
-		"a bad port":                 {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTP"), Port: new(int32(65536)), DefaultAction: fixed(404)}, fault.Invalid, "port"},
-		"a bad name":                 {model.CreateListenerInput{Name: new("listener-x"), Protocol: new("HTTP"), DefaultAction: fixed(404)}, fault.Invalid, "listener-"},
-		"no protocol":                {model.CreateListenerInput{Name: new("more"), DefaultAction: fixed(404)}, fault.Invalid, "protocol"},
-		"no action":                  {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTPS")}, fault.Invalid, "action"},
-		"an empty action":            {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTPS"), DefaultAction: &model.RuleAction{}}, fault.Invalid, "action"},
-		"two actions":                {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTPS"), DefaultAction: &model.RuleAction{Forward: forward(g.Id).Forward, FixedResponse: fixed(404).FixedResponse}}, fault.Invalid, "action"},
-		"a fixed 200":                {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTPS"), DefaultAction: fixed(200)}, fault.Invalid, "404 or 500"},
-		"no status":                  {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTPS"), DefaultAction: &model.RuleAction{FixedResponse: &model.FixedResponseAction{}}}, fault.Invalid, "status"},
-		"no target group":            {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTPS"), DefaultAction: forward()}, fault.Invalid, "between 1 and 10"},
-		"a group twice":              {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTPS"), DefaultAction: forward(g.Id, g.Arn)}, fault.Invalid, "twice"},
-		"a group that is not":        {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTPS"), DefaultAction: forward(new("tg-00000000000000000"))}, fault.NotFound, "target group"},
-		"another service's group":    {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTPS"), DefaultAction: forward(taken.Id)}, fault.Conflict, "another service"},
-		"an HTTP2 group behind HTTP": {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTP"), Port: new(int32(81)), DefaultAction: forward(h2.Id)}, fault.Invalid, "HTTPS listener"},
-		"a TCP group behind HTTP":    {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTPS"), DefaultAction: forward(tcp.Id)}, fault.Invalid, "TLS_PASSTHROUGH"},
-		"passthrough, no domain":     {model.CreateListenerInput{Name: new("more"), Protocol: new("TLS_PASSTHROUGH"), DefaultAction: forward(tcp.Id)}, fault.Invalid, "custom domain"},
+		"a taken name":            {model.CreateListenerInput{Name: new("http"), Protocol: new("HTTP"), Port: new(int32(81)), DefaultAction: fixed(404)}, fault.Conflict, "name 'http'"},
+		"a taken port":            {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTP"), DefaultAction: fixed(404)}, fault.Conflict, "port 80"},
+		"a bad port":              {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTP"), Port: new(int32(65536)), DefaultAction: fixed(404)}, fault.Invalid, "port"},
+		"a bad name":              {model.CreateListenerInput{Name: new("listener-x"), Protocol: new("HTTP"), DefaultAction: fixed(404)}, fault.Invalid, "listener-"},
+		"no protocol":             {model.CreateListenerInput{Name: new("more"), DefaultAction: fixed(404)}, fault.Invalid, "protocol"},
+		"HTTPS":                   {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTPS"), DefaultAction: fixed(404)}, fault.Unsupported, "does not serve listeners of protocol HTTPS"},
+		"TLS passthrough":         {model.CreateListenerInput{Name: new("more"), Protocol: new("TLS_PASSTHROUGH"), DefaultAction: forward(g.Id)}, fault.Unsupported, "TLS_PASSTHROUGH"},
+		"no action":               {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTP"), Port: new(int32(81))}, fault.Invalid, "action"},
+		"an empty action":         {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTP"), Port: new(int32(81)), DefaultAction: &model.RuleAction{}}, fault.Invalid, "action"},
+		"two actions":             {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTP"), Port: new(int32(81)), DefaultAction: &model.RuleAction{Forward: forward(g.Id).Forward, FixedResponse: fixed(404).FixedResponse}}, fault.Invalid, "action"},
+		"a fixed 200":             {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTP"), Port: new(int32(81)), DefaultAction: fixed(200)}, fault.Invalid, "404 or 500"},
+		"no status":               {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTP"), Port: new(int32(81)), DefaultAction: &model.RuleAction{FixedResponse: &model.FixedResponseAction{}}}, fault.Invalid, "status"},
+		"no target group":         {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTP"), Port: new(int32(81)), DefaultAction: forward()}, fault.Invalid, "between 1 and 10"},
+		"a group twice":           {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTP"), Port: new(int32(81)), DefaultAction: forward(g.Id, g.Arn)}, fault.Invalid, "twice"},
+		"a group that is not":     {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTP"), Port: new(int32(81)), DefaultAction: forward(new("tg-00000000000000000"))}, fault.NotFound, "target group"},
+		"another service's group": {model.CreateListenerInput{Name: new("more"), Protocol: new("HTTP"), Port: new(int32(81)), DefaultAction: forward(taken.Id)}, fault.Conflict, "another service"},
 	} {
 		test.in.ServiceIdentifier = s.Id
 		_, err := w.CreateListener(w.as(owner), &test.in)
 		t.Run(what, func(*testing.T) { w.refused(err, test.kind, test.words) })
 	}
 
-	https := ok(w.CreateListener(w.as(owner), &model.CreateListenerInput{ServiceIdentifier: s.Arn, Name: new("https"), Protocol: new("HTTPS"), DefaultAction: forward(h2.Arn)}))(t)
-	equal(t, "default port", *https.Port, 443)
-	equal(t, "target group", *https.DefaultAction.Forward.TargetGroups[0].TargetGroupIdentifier, *h2.Id)
+	more := ok(w.CreateListener(w.as(owner), &model.CreateListenerInput{ServiceIdentifier: s.Arn, Name: new("more"), Protocol: new("HTTP"), Port: new(int32(8080)), DefaultAction: forward(g.Arn)}))(t)
+	equal(t, "port", *more.Port, 8080)
+	equal(t, "target group", *more.DefaultAction.Forward.TargetGroups[0].TargetGroupIdentifier, *g.Id)
 	_, err := w.CreateListener(w.as(owner), &model.CreateListenerInput{ServiceIdentifier: s.Id, Name: new("third"), Protocol: new("HTTP"), Port: new(int32(81)), DefaultAction: fixed(404)})
 	w.refused(err, fault.Quota, "at most 2 listeners")
 
-	_, err = w.UpdateListener(w.as(owner), &model.UpdateListenerInput{ServiceIdentifier: s.Id, ListenerIdentifier: l.Arn, DefaultAction: forward(g.Id, h2.Id)})
-	w.refused(err, fault.Invalid, "HTTPS listener")
+	_, err = w.UpdateListener(w.as(owner), &model.UpdateListenerInput{ServiceIdentifier: s.Id, ListenerIdentifier: l.Arn, DefaultAction: forward(taken.Id)})
+	w.refused(err, fault.Conflict, "another service")
 	changed := ok(w.UpdateListener(w.as(owner), &model.UpdateListenerInput{ServiceIdentifier: s.Id, ListenerIdentifier: l.Arn, DefaultAction: forward(g.Id)}))(t)
 	equal(t, "target group", *changed.DefaultAction.Forward.TargetGroups[0].TargetGroupIdentifier, *g.Id)
 	same(t, "services of the group", ok(w.GetTargetGroup(w.as(owner), &model.GetTargetGroupInput{TargetGroupIdentifier: g.Id}))(t).ServiceArns, []string{*s.Arn})
@@ -75,19 +65,8 @@ func TestListeners(t *testing.T) {
 	ok(w.DeleteListener(w.as(owner), &model.DeleteListenerInput{ServiceIdentifier: s.Id, ListenerIdentifier: l.Id}))(t)
 	_, err = w.GetListener(w.as(owner), &model.GetListenerInput{ServiceIdentifier: s.Id, ListenerIdentifier: l.Id})
 	w.refused(err, fault.NotFound, "listener")
+	ok(w.DeleteListener(w.as(owner), &model.DeleteListenerInput{ServiceIdentifier: s.Id, ListenerIdentifier: more.Id}))(t)
 	same(t, "services of the group", ok(w.GetTargetGroup(w.as(owner), &model.GetTargetGroupInput{TargetGroupIdentifier: g.Id}))(t).ServiceArns, []string{})
-}
-
-func TestPassthrough(t *testing.T) {
-	w := newWorld(t)
-	v, _ := w.network(owner, "1", "10.0.0.0/16")
-	tcp := w.newGroup(owner, "tcp", "IP", &model.TargetGroupConfig{Protocol: new("TCP"), Port: new(int32(443)), VpcIdentifier: &v})
-	s := ok(w.CreateService(w.as(owner), &model.CreateServiceInput{Name: new("one"), CustomDomainName: new("one.example.com")}))(t)
-	equal(t, "domain", *s.CustomDomainName, "one.example.com")
-	l := ok(w.CreateListener(w.as(owner), &model.CreateListenerInput{ServiceIdentifier: s.Id, Name: new("tls"), Protocol: new("TLS_PASSTHROUGH"), DefaultAction: forward(tcp.Id)}))(t)
-	equal(t, "port", *l.Port, 443)
-	_, err := w.CreateRule(w.as(owner), &model.CreateRuleInput{ServiceIdentifier: s.Id, ListenerIdentifier: l.Id, Name: new("one"), Priority: new(int32(1)), Match: path("/"), Action: forward(tcp.Id)})
-	w.refused(err, fault.Invalid, "default rule only")
 }
 
 // ruled is a service with a listener.

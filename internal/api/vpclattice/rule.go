@@ -48,9 +48,6 @@ func (q *query) newRule(tx *state.Tx, s *lattice.Service, l *lattice.Listener, i
 	if err := lattice.KindRule.CheckName(name); err != nil {
 		return nil, err
 	}
-	if l.Protocol == lattice.ProtocolTLS {
-		return nil, lattice.Invalid("listenerIdentifier", "A TLS_PASSTHROUGH listener has its default rule only.")
-	}
 	if in.Priority == nil {
 		return nil, lattice.Invalid("priority", "A rule must have a priority.")
 	}
@@ -78,7 +75,7 @@ func (q *query) newRule(tx *state.Tx, s *lattice.Service, l *lattice.Listener, i
 	if r.Match, err = matchOf(in.Match); err != nil {
 		return nil, err
 	}
-	r.Action, err = q.action(tx, s, l, in.Action)
+	r.Action, err = q.action(tx, s, in.Action)
 	return r, err
 }
 
@@ -246,7 +243,7 @@ func (q *query) changeRule(tx *state.Tx, s *lattice.Service, l *lattice.Listener
 		without := *row
 		without.Action = lattice.Action{}
 		state.Rules.Put(tx, &without)
-		if next.Action, err = q.action(tx, s, l, in.Action); err != nil {
+		if next.Action, err = q.action(tx, s, in.Action); err != nil {
 			state.Rules.Put(tx, row)
 			return nil, err
 		}

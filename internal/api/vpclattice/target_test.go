@@ -17,11 +17,11 @@ func TestTargetGroups(t *testing.T) {
 	w := newWorld(t)
 	v, _ := w.network(owner, "1", "10.0.0.0/16")
 	theirs, _ := w.network(consumer, "2", "10.0.0.0/16")
-	g := w.newGroup(owner, "instances", "INSTANCE", &model.TargetGroupConfig{Protocol: new("HTTPS"), VpcIdentifier: &v})
-	equal(t, "port", *g.Config.Port, 443)
+	g := w.newGroup(owner, "instances", "INSTANCE", &model.TargetGroupConfig{Protocol: new("HTTP"), VpcIdentifier: &v})
+	equal(t, "port", *g.Config.Port, 80)
 	h := g.Config.HealthCheck
 	if !*h.Enabled || *h.HealthCheckIntervalSeconds != 30 || *h.HealthCheckTimeoutSeconds != 5 || *h.HealthyThresholdCount != 5 || *h.UnhealthyThresholdCount != 2 ||
-		*h.Path != "/" || *h.Matcher.HttpCode != "200" || *h.Protocol != "HTTPS" || *h.ProtocolVersion != "HTTP1" || h.Port != nil {
+		*h.Path != "/" || *h.Matcher.HttpCode != "200" || *h.Protocol != "HTTP" || *h.ProtocolVersion != "HTTP1" || h.Port != nil {
 		t.Errorf("default health check %+v", h)
 	}
 	if l := w.newGroup(owner, "functions", "LAMBDA", nil); l.Config != nil {
@@ -40,6 +40,7 @@ func TestTargetGroups(t *testing.T) {
 		"no type":               {model.CreateTargetGroupInput{Name: new("more")}, fault.Invalid, "type"},
 		"no config":             {model.CreateTargetGroupInput{Name: new("more"), Type: new("IP")}, fault.Invalid, "VPC"},
 		"another account's VPC": {model.CreateTargetGroupInput{Name: new("more"), Type: new("IP"), Config: &model.TargetGroupConfig{Protocol: new("HTTP"), VpcIdentifier: &theirs}}, fault.NotFound, "VPC"},
+		"HTTPS":                 {model.CreateTargetGroupInput{Name: new("more"), Type: new("IP"), Config: &model.TargetGroupConfig{Protocol: new("HTTPS"), VpcIdentifier: &v}}, fault.Unsupported, "protocol HTTPS"},
 		"a bad check":           {model.CreateTargetGroupInput{Name: new("more"), Type: new("IP"), Config: &model.TargetGroupConfig{Protocol: new("HTTP"), VpcIdentifier: &v, HealthCheck: &model.HealthCheckConfig{Matcher: &model.Matcher{HttpCode: new("600")}}}}, fault.Invalid, "statuses"},
 	} {
 		_, err := w.CreateTargetGroup(w.as(owner), &test.in)
@@ -217,7 +218,6 @@ func TestBalancerTargets(t *testing.T) {
 	good, other, outside := w.balancer(owner, "good", v, "internal"), w.balancer(owner, "other", v, "internal"), w.balancer(owner, "outside", elsewhere, "internal")
 	facing, theirs := w.balancer(owner, "facing", v, "internet-facing"), w.balancer(consumer, "theirs", v, "internal")
 	g := w.newGroup(owner, "balancers", "ALB", &model.TargetGroupConfig{Protocol: new("HTTP"), VpcIdentifier: &v})
-	tls := w.newGroup(owner, "tls", "ALB", &model.TargetGroupConfig{Protocol: new("HTTPS"), Port: new(int32(80)), VpcIdentifier: &v})
 	for id, words := range map[string]string{
 		outside: "same VPC", facing: "must be internal", theirs: "does not exist", good + "x": "does not exist",
 	} {
@@ -230,7 +230,10 @@ func TestBalancerTargets(t *testing.T) {
 	}
 	_, failed := w.register(g.Id, target(good, 81))
 	contains(t, failed[0], "no listener on port 81")
-	_, failed = w.register(tls.Id, target(good, 80))
+	w.put(func(tx *state.Tx) {
+		state.BalancerListeners.Put(tx, &balancer.Listener{Owner: in(owner), LoadBalancer: good, ARN: good + "/tls", Protocol: "HTTPS", Port: 443})
+	})
+	_, failed = w.register(g.Id, target(good, 443))
 	contains(t, failed[0], "protocol")
 	done, _ := w.register(g.Id, target(good, 0))
 	same(t, "registered", done, []string{good + ":80"})
@@ -241,12 +244,6 @@ func TestBalancerTargets(t *testing.T) {
 	}
 	_, err := w.RegisterTargets(w.as(owner), &model.RegisterTargetsInput{TargetGroupIdentifier: g.Id, Targets: []model.Target{target("10.1.0.1", 80)}})
 	w.refused(err, fault.Invalid, "Application Load Balancer")
-	w.put(func(tx *state.Tx) {
-		state.BalancerListeners.Put(tx, &balancer.Listener{Owner: in(owner), LoadBalancer: good, ARN: good + "/tls", Protocol: "HTTPS", Port: 443})
-	})
-	if done, _ := w.register(tls.Id, target(good, 443)); len(done) != 1 {
-		t.Error("a listener of the group's protocol is refused")
-	}
 }
 
 func TestFunctionTargets(t *testing.T) {
