@@ -19,18 +19,21 @@ type Control struct {
 	view     *state.View
 	seal     state.Sealer
 	policies policyCache
+	sessions sessionCache
 }
 
 // New returns a Control over the view. Session tokens are sealed with seal.
 func New(view *state.View, seal state.Sealer) *Control { return &Control{view: view, seal: seal} }
 
 var (
+	errNoKey      = fault.New(fault.NotFound, "InvalidClientTokenId", "The security token included in the request is invalid.")
 	errInvalidKey = fault.New(fault.Unauthenticated, "InvalidClientTokenId", "The security token included in the request is invalid.")
 	errExpired    = fault.New(fault.Unauthenticated, "ExpiredToken", "The security token included in the request is expired")
 )
 
 // Lookup returns the secret of an access key and whom it belongs to. The token is that of a session, empty for a long-term
-// key. A key that does not exist or may not be used, and a token that is not the key's own, all get the same answer.
+// key. A key that does not exist, of kind NotFound, one that may not be used and a
+// token that is not the key's own, of kind Unauthenticated, all get the same words.
 func (c *Control) Lookup(_ context.Context, accessKey, token string) (secret string, who caller.Caller, err error) {
 	s := c.view.Snapshot()
 	if token != "" {
@@ -38,7 +41,7 @@ func (c *Control) Lookup(_ context.Context, accessKey, token string) (secret str
 	}
 	k, ok := state.AccessKeys.Get(s, accessKey)
 	if !ok {
-		return "", caller.Caller{}, errInvalidKey
+		return "", caller.Caller{}, errNoKey
 	}
 	if !k.Active || !open(s, k.Account) {
 		return "", caller.Caller{}, errInvalidKey

@@ -180,10 +180,14 @@ func TestLookup(t *testing.T) {
 		a.Closed = true
 		state.Accounts.Put(tx, a)
 	})
-	for what, c := range map[string][2]string{"unknown": {"AKIAUNKNOWN", ""}, "inactive": {off.ID, ""}, "of a user that is gone": {ghost.ID, ""},
-		"of a closed account": {root.ID, ""}, "empty": {"", ""}, "with a token that is none": {ann.ID, "!"}, "with a foreign token": {ann.ID, "AAAA"}} {
+	for what, c := range map[string][2]string{"inactive": {off.ID, ""}, "of a user that is gone": {ghost.ID, ""},
+		"of a closed account": {root.ID, ""}, "with a token that is none": {ann.ID, "!"}, "with a foreign token": {ann.ID, "AAAA"}} {
 		_, _, err := w.Lookup(t.Context(), c[0], c[1])
 		wantKind(t, "a key "+what, err, fault.Unauthenticated)
+	}
+	for _, key := range []string{"AKIAUNKNOWN", ""} {
+		_, _, err := w.Lookup(t.Context(), key, "")
+		wantKind(t, "the unknown key "+key, err, fault.NotFound)
 	}
 }
 

@@ -19,13 +19,18 @@ import (
 // policyCache keeps compiled policies by kind and document. When it is full it starts over.
 type policyCache struct {
 	mu   sync.RWMutex
-	docs map[string]*iam.Policy
+	docs map[policyKey]*iam.Policy
+}
+
+type policyKey struct {
+	kind     iam.Kind
+	document string
 }
 
 const cacheSize = 4096
 
 func (c *policyCache) get(kind iam.Kind, document string) (*iam.Policy, error) {
-	key := string(rune('0'+kind)) + document
+	key := policyKey{kind, document}
 	c.mu.RLock()
 	p := c.docs[key]
 	c.mu.RUnlock()
@@ -39,7 +44,7 @@ func (c *policyCache) get(kind iam.Kind, document string) (*iam.Policy, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.docs == nil || len(c.docs) >= cacheSize {
-		c.docs = map[string]*iam.Policy{}
+		c.docs = map[policyKey]*iam.Policy{}
 	}
 	c.docs[key] = p
 	return p, nil

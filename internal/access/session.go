@@ -3,6 +3,7 @@ package access
 import (
 	"encoding/base64"
 	"encoding/json"
+	"sync"
 	"time"
 
 	"trellis/internal/arn"
@@ -31,19 +32,43 @@ func (c *Control) issue(s identity.Session, life time.Duration) (Credentials, er
 	return out, nil
 }
 
+// sessionCache keeps what tokens carry, which a session that calls often would else be asked for every time. When it is full
+// it starts over.
+type sessionCache struct {
+	mu       sync.RWMutex
+	sessions map[string]identity.Session
+}
+
+// opened returns what a token carries.
+func (c *Control) opened(token string) (identity.Session, bool) {
+	c.sessions.mu.RLock()
+	s, ok := c.sessions.sessions[token]
+	c.sessions.mu.RUnlock()
+	if ok {
+		return s, true
+	}
+	sealed, err := base64.StdEncoding.DecodeString(token)
+	if err != nil {
+		return s, false
+	}
+	raw, err := c.seal.Open(sealed)
+	if err != nil || json.Unmarshal(raw, &s) != nil {
+		return identity.Session{}, false
+	}
+	c.sessions.mu.Lock()
+	defer c.sessions.mu.Unlock()
+	if c.sessions.sessions == nil || len(c.sessions.sessions) >= cacheSize {
+		c.sessions.sessions = map[string]identity.Session{}
+	}
+	c.sessions.sessions[token] = s
+	return s, true
+}
+
 // session opens a token. A session ends when it expires, when its account is closed, and when its role or user is deleted,
 // even if another is made under the same name.
 func (c *Control) session(r state.Reader, accessKey, token string) (string, caller.Caller, error) {
-	sealed, err := base64.StdEncoding.DecodeString(token)
-	if err != nil {
-		return "", caller.Caller{}, errInvalidKey
-	}
-	raw, err := c.seal.Open(sealed)
-	if err != nil {
-		return "", caller.Caller{}, errInvalidKey
-	}
-	var s identity.Session
-	if json.Unmarshal(raw, &s) != nil || s.AccessKey != accessKey || accessKey == "" {
+	s, ok := c.opened(token)
+	if !ok || s.AccessKey != accessKey || accessKey == "" {
 		return "", caller.Caller{}, errInvalidKey
 	}
 	if !time.Now().Before(s.Expires) {
