@@ -27,6 +27,7 @@ test: build zone
 FLAGS ?= -o docs/performance.md
 bench: build zone
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/bench ./bench
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/bench-function ./bench/function
 	bin/bench $(FLAGS)
 
 race:

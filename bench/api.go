@@ -211,8 +211,8 @@ func (b *bench) writes(ctx context.Context) error {
 		for i := range ours.p99 {
 			ours.p99[i] /= 1000
 		}
-		add("durable writes a second", report.PerSecond, ours.rate, theirs.rate, "one fsync of etcd's log for a batch of transactions, the view that must have the write before the answer, and the host applying each change meanwhile. Both cores.")
-		add("p99 of a durable write", report.Millis, ours.p99, theirs.p99, "the disk's fsync.")
+		add("durable writes a second", report.PerSecond, ours.rate, theirs.rate, "a call is answered when etcd has synced its log and the view has the write; meanwhile the host applies each change. Clients and server share both cores.")
+		add("p99 of a durable write", report.Millis, ours.p99, theirs.p99, "the disk's fsync, as for etcd alone.")
 	}
 	return nil
 }

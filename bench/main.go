@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
@@ -37,6 +38,7 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "measure so briefly that the figures mean little: to see that everything runs")
 	flag.BoolVar(&o.profile, "profile", false, "keep a processor profile of the proxy")
 	flag.StringVar(&o.trellis, "trellis", "bin/trellis", "the server's program")
+	flag.StringVar(&o.function, "function", "bin/bench-function", "the Go function that is invoked")
 	flag.StringVar(&o.zone, "zone", "examples/landing-zone", "directory of the landing zone, built")
 	flag.StringVar(&o.shelf, "peers", "bin/peers", "directory to keep peers in")
 	flag.StringVar(&o.document, "o", "", "document to write the run into")
@@ -53,8 +55,8 @@ func main() {
 }
 
 type options struct {
-	quick, profile                            bool
-	trellis, zone, shelf, document, json, dir string
+	quick, profile                                      bool
+	trellis, function, zone, shelf, document, json, dir string
 }
 
 // bench is one run.
@@ -67,6 +69,8 @@ type bench struct {
 	missing  []string
 	failed   []string
 	figures  []report.Figure
+	// followed is what changes cost while little is stored.
+	followed *followed
 }
 
 // part is something that can be measured by itself.
@@ -224,6 +228,15 @@ func (b *bench) stopAll() error {
 	}
 	b.started = nil
 	return errors.Join(errs...)
+}
+
+// version is what the server says of itself.
+func (b *bench) version(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, b.trellis, "version").Output()
+	if err != nil {
+		return "", fmt.Errorf("%s version: %w", b.trellis, err)
+	}
+	return strings.TrimSpace(string(out)), nil
 }
 
 // folder makes a directory of the run.

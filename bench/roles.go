@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"trellis/bench/load"
+	"trellis/bench/probe"
 	"trellis/bench/process"
 	"trellis/bench/subject"
 )
@@ -36,6 +37,10 @@ func play(role string, args []string) error {
 			return err
 		}
 		return subject.Gateway(os.Stdin, os.Stdout, args[0], t, args[2] == "profile")
+	case role == "probe" && len(args) == 2 && args[0] == "requests":
+		return probe.Requests(os.Stdin, os.Stdout, args[1])
+	case role == "probe" && len(args) == 2 && args[0] == "connections":
+		return probe.Connections(os.Stdin, os.Stdout, args[1])
 	case role == "etcd" && len(args) == 1:
 		return database(context.Background(), args[0])
 	}
@@ -56,8 +61,12 @@ func (b *bench) actor(hello any, core int, role string, args ...string) (*actor,
 	if err != nil {
 		return nil, err
 	}
-	a := &actor{p, json.NewEncoder(p.In), json.NewDecoder(p.Out)}
+	a := newActor(p)
 	return a, a.listen(hello)
+}
+
+func newActor(p *process.Process) *actor {
+	return &actor{p, json.NewEncoder(p.In), json.NewDecoder(p.Out)}
 }
 
 // listen reads what the actor says next.

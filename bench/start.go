@@ -31,7 +31,9 @@ func (b *bench) starts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var fresh, again, full, idle, held []float64
+	var fresh, again, full, idle, much []float64
+	var bare [2][]float64 // starts of the database alone, the first and the second
+	var small, large process.Memory
 	for i := range rounds {
 		empty := filepath.Join(b.dir, fmt.Sprintf("start-%d", i))
 		t, a, err := b.firstStart(ctx, empty)
@@ -43,27 +45,54 @@ func (b *bench) starts(ctx context.Context) error {
 			dir        string
 			account    *stand.Account
 			took, then *[]float64
-		}{{empty, a, &again, &idle}, {dir, keys, &full, &held}} {
-			t, resident, err := b.firstAnswer(ctx, next.dir, next.account)
+			memory     *process.Memory
+		}{{empty, a, &again, &idle, &small}, {dir, keys, &full, &much, &large}} {
+			t, memory, err := b.firstAnswer(ctx, next.dir, next.account)
 			if err != nil {
 				return err
 			}
-			*next.took, *next.then = append(*next.took, millis(t)), append(*next.then, mebibytes(resident))
+			*next.took, *next.then, *next.memory = append(*next.took, millis(t)), append(*next.then, mebibytes(memory.Resident)), memory
+		}
+		for i := range bare {
+			t, err := b.bareStart(filepath.Join(empty, "etcd"))
+			if err != nil {
+				return err
+			}
+			bare[i] = append(bare[i], millis(t))
 		}
 		if err := os.RemoveAll(empty); err != nil {
 			return err
 		}
 	}
-	add := func(name string, unit report.Unit, values []float64, aim *report.Aim, limit string) {
-		b.add(report.Figure{Group: "Start", Name: name, Unit: unit, Ours: report.Sample{Subject: trellis, Values: values}, Aim: aim, Limit: limit})
+	add := func(name string, unit report.Unit, values, etcd []float64, aim *report.Aim, limit string) {
+		f := report.Figure{Group: "Start", Name: name, Unit: unit, Ours: report.Sample{Subject: trellis, Values: values}, Aim: aim, Limit: limit}
+		f.Beside = []report.Sample{{Subject: "etcd", Values: etcd}}
+		b.add(f)
 	}
-	const etcd = "etcd: its log is made, synced and elected over before the first read."
-	add("ready after the very first start", report.Millis, fresh, nil, etcd)
-	add("first signed call answered after start", report.Millis, again, &report.Aim{Value: 100}, "etcd: its log is read, synced and elected over before the first read of the state.")
-	add(fmt.Sprintf("first signed call answered with %d services stored", stored), report.Millis, full, nil, "reading and decoding every row, and the first plan.")
-	add("memory when idle", report.MiB, idle, &report.Aim{Value: 80}, "resident, a second after the first answer: the program's own pages, etcd's among them, and the Go heap.")
-	add(fmt.Sprintf("memory when idle with %d services stored", stored), report.MiB, held, nil, "rows are held three times: in etcd's pages, in the snapshot, and in the plan.")
+	const alone = "the database's own start, which the figure beside it shows: a process that embeds etcd as Trellis does and does nothing else."
+	add("ready after the very first start", report.Millis, fresh, bare[0], nil, alone)
+	add("first signed call answered after start", report.Millis, again, bare[1], &report.Aim{Value: 100}, alone)
+	add(fmt.Sprintf("first signed call answered with %d services stored", stored), report.Millis, full, nil, nil, "every row is read and decoded, and the first plan made, before the first answer.")
+	add("memory when idle", report.MiB, idle, nil, &report.Aim{Value: 80}, held(small))
+	add(fmt.Sprintf("memory when idle with %d services stored", stored), report.MiB, much, nil, nil, held(large))
 	return nil
+}
+
+// held says what memory is.
+func held(m process.Memory) string {
+	return fmt.Sprintf("%.0f MiB of it are pages of files, the program and the database; the rest is mostly the Go heap.", mebibytes(m.Files))
+}
+
+// bareStart tells how long the database alone takes to be ready.
+func (b *bench) bareStart(dir string) (time.Duration, error) {
+	begin := time.Now()
+	a, err := b.actor(&struct{}{}, process.Any, "etcd", dir)
+	if err != nil {
+		return 0, err
+	}
+	took := time.Since(begin)
+	b.started = b.started[:len(b.started)-1]
+	return took, a.Stop()
 }
 
 func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }
@@ -119,42 +148,42 @@ func (b *bench) firstStart(ctx context.Context, dir string) (took time.Duration,
 }
 
 // firstAnswer starts a server, tells how long its first answer took, waits a little, tells what memory it holds, and ends it.
-func (b *bench) firstAnswer(ctx context.Context, dir string, a *stand.Account) (took time.Duration, resident int64, err error) {
+func (b *bench) firstAnswer(ctx context.Context, dir string, a *stand.Account) (took time.Duration, memory process.Memory, err error) {
 	at, err := freePort()
 	if err != nil {
-		return 0, 0, err
+		return 0, memory, err
 	}
 	a = a.At("http://" + at.String())
 	requests, err := a.Sign(ctx, stand.Call{Service: "vpc-lattice", Method: "GET", Path: "/servicenetworks"})
 	if err != nil {
-		return 0, 0, err
+		return 0, memory, err
 	}
 	begin := time.Now()
 	s, err := stand.Launch(b.trellis, dir, process.Any, "--listen", at.String())
 	if err != nil {
-		return 0, 0, err
+		return 0, memory, err
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
 	for {
 		if ctx.Err() != nil {
-			return 0, 0, ctx.Err()
+			return 0, memory, ctx.Err()
 		}
 		status, err := exchange(at, requests[0])
 		if err == nil && status == http.StatusOK {
 			break
 		}
 		if time.Since(begin) > time.Minute {
-			return 0, 0, errors.Join(fmt.Errorf("the server answered %d after a minute\n%s", status, s.Tail()), err)
+			return 0, memory, errors.Join(fmt.Errorf("the server answered %d after a minute\n%s", status, s.Tail()), err)
 		}
 		time.Sleep(200 * time.Microsecond)
 	}
 	took = time.Since(begin)
 	if err := s.Await(ctx); err != nil {
-		return 0, 0, err
+		return 0, memory, err
 	}
 	time.Sleep(time.Second)
-	u, err := s.Usage()
-	return took, u.Resident, err
+	memory, err = s.Memory()
+	return took, memory, err
 }
 
 // exchange sends one request on a connection of its own.

@@ -12,10 +12,11 @@ import (
 
 // client is one connection that asks.
 type client struct {
-	run  *run
-	fd   int
-	due  time.Time
-	rest []byte // of the request, not sent yet
+	run     *run
+	fd      int
+	due     time.Time
+	request []byte
+	rest    []byte // of the request, not sent yet
 
 	busy    bool
 	head    []byte // what is here of the answer's head; kept until the next answer
@@ -61,7 +62,7 @@ func (c *client) connect() error {
 
 func (c *client) send(request []byte, due time.Time) error {
 	c.due, c.busy, c.inBody, c.head = due, true, false, c.head[:0]
-	c.rest = request
+	c.request, c.rest = request, request
 	return c.flush()
 }
 

@@ -27,6 +27,8 @@ type Job struct {
 	// Status is what every answer must have, and Body the length of its body unless that is 0.
 	Status int
 	Body   int64
+	// Throttled is a status after which a request is sent again a little later, as SDKs do; 0 is none.
+	Throttled int
 }
 
 // Result is what came of a Job.
@@ -38,12 +40,17 @@ type Result struct {
 	Elapsed time.Duration
 	// Times of answers, from when the request was sent or, with a rate, was due.
 	P50, P90, P99, Max time.Duration
+	// Repeated counts requests that were sent again.
+	Repeated int
 	// Late are the requests of a job with a rate that were due and never sent.
 	Late int
 }
 
 // maxAnswers bounds how many times one job keeps.
 const maxAnswers = 4 << 20
+
+// breath is the time between a throttled request and the next try.
+const breath = 10 * time.Millisecond
 
 // stall is how long a job waits for any answer at all.
 const stall = 10 * time.Second
@@ -150,12 +157,31 @@ type run struct {
 	loop  *Loop
 	conns []*client
 	idle  []*client
+	again []repeat // in the order of their times
 
 	begin   time.Time
 	sent    int
 	waiting int
 	last    time.Time // of the newest answer
 	result  Result
+}
+
+// repeat is a request that is to be sent once more.
+type repeat struct {
+	client *client
+	at     time.Time
+}
+
+// repeats sends again what was throttled, and tells whether more waits for it.
+func (r *run) repeats(now time.Time) (bool, error) {
+	for len(r.again) > 0 && !r.again[0].at.After(now) {
+		c := r.again[0].client
+		r.again = r.again[1:]
+		if err := c.send(c.request, c.due); err != nil {
+			return false, err
+		}
+	}
+	return len(r.again) > 0, nil
 }
 
 func (r *run) do() (Result, error) {
@@ -188,7 +214,14 @@ func (r *run) do() (Result, error) {
 		if now.Sub(end) > stall {
 			return Result{}, fmt.Errorf("%s has not answered %d requests after %s", r.Addr, r.waiting, stall)
 		}
+		more, err := r.repeats(now)
+		if err != nil {
+			return Result{}, err
+		}
 		wait := 50
+		if more {
+			wait = 1
+		}
 		if r.Rate > 0 && !over {
 			wait = 0 // requests are due more often than the kernel's timeouts tell apart
 		}
@@ -248,8 +281,13 @@ func (r *run) send(c *client, due time.Time) error {
 
 // answered takes a complete answer.
 func (r *run) answered(c *client, now time.Time) error {
-	r.waiting--
 	r.last = now
+	if c.status == r.Throttled && !c.closing {
+		r.result.Repeated++
+		r.again = append(r.again, repeat{c, now.Add(breath)})
+		return nil
+	}
+	r.waiting--
 	r.result.Answered++
 	r.loop.took = append(r.loop.took, now.Sub(c.due))
 	if c.status != r.Status || r.Body != 0 && c.length != r.Body {

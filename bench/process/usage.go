@@ -19,7 +19,7 @@ const tick = 10 * time.Millisecond
 type Usage struct {
 	User, System time.Duration
 	Resident     int64 // bytes
-	Processes    int
+	PIDs         []int
 }
 
 // CPU is all processor time.
@@ -72,7 +72,7 @@ func UsageOf(pid int) (Usage, error) {
 		u.User += s.user
 		u.System += s.system
 		u.Resident += s.resident
-		u.Processes++
+		u.PIDs = append(u.PIDs, s.pid)
 		for _, c := range children[s.pid] {
 			add(c)
 		}
@@ -109,4 +109,29 @@ func read(file string) (status, error) {
 	s.system = time.Duration(number(fields[12])+number(fields[14])) * tick
 	s.resident = number(fields[21]) * int64(os.Getpagesize())
 	return s, failed
+}
+
+// Memory is what a process has resident.
+type Memory struct {
+	Resident int64 // bytes
+	// Files is the part that is pages of files: programs and mapped databases.
+	Files int64
+}
+
+// Memory reads what the process and all its descendants have resident. Pages that they share count for each.
+func (p *Process) Memory() (Memory, error) {
+	var m Memory
+	u, err := p.Usage()
+	for _, pid := range u.PIDs {
+		file := fmt.Sprintf("/proc/%d/status", pid)
+		for name, to := range map[string]*int64{"VmRSS": &m.Resident, "RssFile": &m.Files} {
+			text, ok := strings.CutSuffix(field(file, name), " kB")
+			n, wrong := strconv.ParseInt(text, 10, 64)
+			if wrong != nil || !ok {
+				return m, fmt.Errorf("%s tells no %s", file, name)
+			}
+			*to += n << 10
+		}
+	}
+	return m, err
 }

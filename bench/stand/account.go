@@ -92,6 +92,11 @@ func UpdateServiceNetwork(id, auth string) Call {
 	return Call{Service: "vpc-lattice", Method: "PATCH", Path: "/servicenetworks/" + id, ContentType: "application/json", Body: `{"authType":"` + auth + `"}`}
 }
 
+// Invoke is a call of Lambda.
+func Invoke(function, event string) Call {
+	return Call{Service: "lambda", Method: "POST", Path: "/2015-03-31/functions/" + function + "/invocations", ContentType: "application/json", Body: event}
+}
+
 // DescribeVpcs is a call of EC2.
 func DescribeVpcs() Call {
 	return Call{Service: "ec2", Method: "POST", Path: "/", ContentType: "application/x-www-form-urlencoded; charset=utf-8", Body: "Action=DescribeVpcs&Version=2016-11-15"}

@@ -1,0 +1,41 @@
+// Command function is the Go function that the bench invokes: it answers which of its processes ran, after the milliseconds
+// that the event asks for.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+)
+
+func main() {
+	if err := serve("http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func serve(api string) error {
+	began := fmt.Sprint(time.Now().UnixNano())
+	for {
+		next, err := http.Get(api + "next")
+		if err != nil {
+			return err
+		}
+		var event struct{ Sleep int }
+		err = json.NewDecoder(next.Body).Decode(&event)
+		_ = next.Body.Close()
+		if err != nil {
+			return err
+		}
+		time.Sleep(time.Duration(event.Sleep) * time.Millisecond)
+		done, err := http.Post(api+next.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", "application/json", bytes.NewReader([]byte(`"`+began+`"`)))
+		if err != nil {
+			return err
+		}
+		_ = done.Body.Close()
+	}
+}
