@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -130,12 +131,10 @@ func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer,
 	down.add(func() error { return ignoreClosed(listener.Close()) })
 	endpoint := "http://" + listener.Addr().String()
 	control := access.New(view, keys)
-	name := "host-" + arn.RandomHex(8)
-
-	// Everything that runs in the background ends before what it uses is closed.
-	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var running sync.WaitGroup
-	down.add(func() error { stop(); running.Wait(); return nil })
+	name, err := hostName(filepath.Join(o.data, "host"))
+	if err != nil {
+		return err
+	}
 
 	api := &lateHandler{}
 	plane, err := newDataPlane(o, noDataPlane, view, control, api, log)
@@ -143,10 +142,18 @@ func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer,
 		return err
 	}
 	down.add(plane.close)
+	// Everything that runs in the background ends before what it uses is closed.
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	down.add(func() error { stop(); running.Wait(); return nil })
 	lattice := latticeapi.New(view, time.Now)
 	requests := cloudcontrolapi.New(view, lattice, control, log, time.Now)
+	var authorizer aws.Authorizer = control
+	if o.dev {
+		authorizer = localAccounts{control, view}
+	}
 	handler, err := aws.New(aws.Config{
-		Services: services(view, control, plane, lattice, requests), Credentials: control, Authorizer: control, Logger: log, Observe: plane.metrics.observe,
+		Services: services(view, control, plane, lattice, requests), Credentials: control, Authorizer: authorizer, Logger: log, Observe: plane.metrics.observe,
 		Hosts: []string{listener.Addr().String()}, Dev: o.dev,
 	})
 	if err != nil {
@@ -227,6 +234,20 @@ func front(api, metrics http.Handler) http.Handler {
 		}
 		api.ServeHTTP(w, r)
 	})
+}
+
+// hostName returns the name this host has in the state, which it keeps for as long as its data directory: after a crash it
+// speaks for itself again at once, and nobody waits for the word of a host that is gone.
+func hostName(path string) (string, error) {
+	raw, err := os.ReadFile(path)
+	if err == nil && len(raw) > 0 {
+		return string(raw), nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	name := "host-" + arn.RandomHex(16)
+	return name, os.WriteFile(path, []byte(name), 0o600)
 }
 
 // claim makes the data directory this process's own, private to its user.
