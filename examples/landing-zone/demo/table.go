@@ -28,8 +28,7 @@ const denied = "403"
 
 func directory(endpoint string) string { return `200 {"endpoint":"` + endpoint + `"}` }
 
-// ask makes a row's request; it is asked again for a while as long as the answer is not the one expected, because a
-// change takes effect a moment after the API has answered.
+// ask makes a row's request.
 type ask func(ctx context.Context) (seen, error)
 
 // why explains what was seen.
@@ -37,7 +36,7 @@ type why func(ctx context.Context, s seen) string
 
 // fill makes the request and notes what came of it; only an interruption is an error.
 func (r *row) fill(ctx context.Context, request ask, explain why) error {
-	s, err := until(ctx, r.Expected, request)
+	s, err := request(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -49,16 +48,20 @@ func (r *row) fill(ctx context.Context, request ask, explain why) error {
 	return nil
 }
 
-func until(ctx context.Context, expected string, request ask) (seen, error) {
-	for deadline := time.Now().Add(8 * time.Second); ; {
-		s, err := request(ctx)
-		if err != nil || s.text == expected || time.Now().After(deadline) {
-			return s, err
-		}
-		select {
-		case <-ctx.Done():
-			return s, ctx.Err()
-		case <-time.After(100 * time.Millisecond):
+// settling asks again for a while as long as the answer is not the one expected: a change of a security group tells no
+// status, and takes effect a moment after the API has answered.
+func settling(expected string, request ask) ask {
+	return func(ctx context.Context) (seen, error) {
+		for deadline := time.Now().Add(2 * time.Second); ; {
+			s, err := request(ctx)
+			if err != nil || s.text == expected || time.Now().After(deadline) {
+				return s, err
+			}
+			select {
+			case <-ctx.Done():
+				return s, ctx.Err()
+			case <-time.After(50 * time.Millisecond):
+			}
 		}
 	}
 }
@@ -179,14 +182,14 @@ func (s *scene) revoked(ctx context.Context, r *row, c caller) error {
 		return err
 	}
 	without := row{From: r.From, Request: r.Request, Expected: timeout}
-	failed := without.fill(ctx, request, explain)
+	failed := without.fill(ctx, settling(without.Expected, request), explain)
 	if _, err := c.ec2.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId: c.entry.GroupId, IpPermissions: c.entry.IpPermissions,
 	}); err != nil || failed != nil {
 		return errors.Join(failed, err)
 	}
 	with := row{From: r.From, Request: r.Request, Expected: directory("blue")}
-	if err := with.fill(ctx, request, explain); err != nil {
+	if err := with.fill(ctx, settling(with.Expected, request), explain); err != nil {
 		return err
 	}
 	r.Got = without.Got + ", then " + with.Got
