@@ -50,6 +50,8 @@ type host struct {
 	resolvers resolvers
 	functions functions
 	log       *slog.Logger
+	// disabled is why nothing can be made real here, empty where it can be or need not be.
+	disabled string
 
 	last plan.Host
 	// again says that what works in the namespaces is to be tried again although the plan has not changed.
@@ -246,10 +248,10 @@ func (h *host) note(p plan.Host, problems []substrate.Problem) {
 
 // report writes the host's status if it changed.
 func (h *host) report(ctx context.Context, revision int64) error {
-	next := state.Host{Name: h.name, Applied: revision, Failures: h.failures}
+	next := state.Host{Name: h.name, Applied: revision, Failures: h.failures, Disabled: h.disabled}
 	return h.view.Update(ctx, func(tx *state.Tx) error {
 		old, ok := state.Hosts.Get(tx, h.name)
-		if ok && old.Applied == next.Applied && maps.Equal(old.Failures, next.Failures) {
+		if ok && old.Applied == next.Applied && maps.Equal(old.Failures, next.Failures) && old.Disabled == next.Disabled {
 			return nil
 		}
 		state.Hosts.Put(tx, &next)

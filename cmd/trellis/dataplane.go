@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"trellis/internal/access"
 	"trellis/internal/admin"
 	"trellis/internal/blob"
@@ -67,8 +69,11 @@ func newDataPlane(o options, why string, view *state.View, control *access.Contr
 	if err != nil {
 		return nil, errors.Join(err, d.kernel.Close())
 	}
+	records := &accessLog{view: view, journal: d.journal, log: log}
+	d.metrics.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "trellis_access_records_lost_total",
+		Help: "Access records that their log groups did not take."}, func() float64 { return float64(records.lost.Load()) }))
 	d.proxy = server.New(server.Config{Network: proxyNetwork{namespaces{d.kernel}}, Invoker: targetInvoker{d.functions, view},
-		Authenticator: signed.New(identities{control, view}), AccessLog: accessLog{view, d.journal, log}, Log: log})
+		Authenticator: signed.New(identities{control, view}), AccessLog: records, Log: log})
 	d.metrics.watch(d.proxy)
 	return d, nil
 }
@@ -87,8 +92,10 @@ func (d *dataPlane) close() error {
 func (d *dataPlane) host(name string, view *state.View, log *slog.Logger) *host {
 	h := &host{name: name, view: view, log: log}
 	if d.kernel == nil {
-		a := absent{d}
-		h.network, h.listeners, h.resolvers, h.functions = a, absentListeners{}, absentResolvers{}, absentFunctions{d}
+		h.network, h.listeners, h.resolvers, h.functions = absentNetwork{}, absentListeners{}, absentResolvers{}, absentFunctions{}
+		if !d.asked {
+			h.disabled = "there is no data plane on this host: " + d.why
+		}
 		return h
 	}
 	h.network, h.listeners, h.resolvers, h.functions = d.kernel, d.proxy, d.resolvers, d.functions
@@ -97,7 +104,7 @@ func (d *dataPlane) host(name string, view *state.View, log *slog.Logger) *host 
 
 func (d *dataPlane) runner(name string, view *state.View) admin.Runner {
 	if d.kernel == nil {
-		return absent{d}
+		return absentRunner{d.why}
 	}
 	return execRunner{namespaces{d.kernel}, view, name, d.dir}
 }
@@ -114,60 +121,30 @@ func (d *dataPlane) Explain(requestID string) (admin.Explanation, bool) {
 	return explanation(e), true
 }
 
-// reason is why something cannot be made real, nil where nothing is expected to be.
-func (d *dataPlane) reason() error {
-	if d.asked {
-		return nil
-	}
-	return fmt.Errorf("there is no data plane on this host: %s", d.why)
-}
-
-// absent stands for the parts that are not there.
-type absent struct{ *dataPlane }
-
-func (a absent) Apply(_ context.Context, c substrate.Config) ([]substrate.Problem, error) {
-	err := a.reason()
-	if err == nil {
-		return nil, nil
-	}
-	var out []substrate.Problem
-	for _, v := range c.VPCs {
-		out = append(out, substrate.Problem{ID: v.ID, Err: err})
-		for _, i := range v.Interfaces {
-			out = append(out, substrate.Problem{ID: i.ID, Err: err})
-		}
-	}
-	return out, nil
-}
-
-func (absent) Resync(context.Context) ([]substrate.Problem, error) { return nil, nil }
-
-func (a absent) Start(context.Context, string, admin.Command, int, int, [3]*os.File) (admin.Process, error) {
-	return nil, fault.New(fault.Unavailable, "", "There is no data plane on this host: %s", a.why)
-}
-
+// The parts of a host without a data plane.
 type (
+	absentNetwork   struct{}
 	absentListeners struct{}
 	absentResolvers struct{}
-	absentFunctions struct{ *dataPlane }
+	absentFunctions struct{}
+	absentRunner    struct{ why string }
 )
 
-func (absentListeners) Apply(context.Context, *proxy.Table) error    { return nil }
-func (absentListeners) Drain(context.Context, string) error          { return nil }
-func (absentListeners) Failed() bool                                 { return false }
-func (absentResolvers) Apply(context.Context, *resolver.Zones) error { return nil }
-func (absentResolvers) Failed() bool                                 { return false }
+func (absentNetwork) Apply(context.Context, substrate.Config) ([]substrate.Problem, error) {
+	return nil, nil
+}
+func (absentNetwork) Resync(context.Context) ([]substrate.Problem, error) { return nil, nil }
+func (absentListeners) Apply(context.Context, *proxy.Table) error         { return nil }
+func (absentListeners) Drain(context.Context, string) error               { return nil }
+func (absentListeners) Failed() bool                                      { return false }
+func (absentResolvers) Apply(context.Context, *resolver.Zones) error      { return nil }
+func (absentResolvers) Failed() bool                                      { return false }
+func (absentFunctions) Apply(context.Context, []sandbox.Function) ([]sandbox.Status, error) {
+	return nil, nil
+}
 
-func (a absentFunctions) Apply(_ context.Context, fs []sandbox.Function) ([]sandbox.Status, error) {
-	err := a.reason()
-	if err == nil {
-		return nil, nil
-	}
-	var out []sandbox.Status
-	for _, f := range fs {
-		out = append(out, sandbox.Status{Function: f.Qualified(), State: sandbox.Failed, Reason: err.Error()})
-	}
-	return out, nil
+func (a absentRunner) Start(context.Context, string, admin.Command, int, int, [3]*os.File) (admin.Process, error) {
+	return nil, fault.New(fault.Unavailable, "", "There is no data plane on this host: %s", a.why)
 }
 
 // roles gives functions the credentials of their roles.

@@ -9,6 +9,8 @@ type Host struct {
 	Applied int64 `json:"applied"`
 	// Failures says why a resource, by id or ARN, could not be made real.
 	Failures map[string]string `json:"failures,omitempty"`
+	// Disabled is why the host can make nothing real: it fails every resource.
+	Disabled string `json:"disabled,omitempty"`
 }
 
 // Health is what a host sees of one target of a target group.
@@ -34,7 +36,8 @@ var (
 func hostTables() []table { return []table{Hosts, Healths, Tokens} }
 
 // Realised says whether every host has made real what a row asked for at revision rev. The failure, where there is one, is
-// why that did not happen for the resource with the id. With no host there is nobody to make anything real.
+// why that did not happen for the resource with the id; without an id nothing fails. With no host there is nobody to make
+// anything real.
 func Realised(s *Snapshot, rev int64, id string) (done bool, failure string) {
 	n := 0
 	done = true
@@ -42,6 +45,8 @@ func Realised(s *Snapshot, rev int64, id string) (done bool, failure string) {
 		n++
 		if f, ok := h.Failures[id]; ok {
 			failure = f
+		} else if h.Disabled != "" && id != "" {
+			failure = h.Disabled
 		}
 		if h.Applied < rev {
 			done = false

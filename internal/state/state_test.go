@@ -191,4 +191,16 @@ func TestStatusDoesNotMoveTheSpecification(t *testing.T) {
 	if done, _ := state.Realised(s, spec+100, "x"); done {
 		t.Error("a revision nobody applied is realised")
 	}
+	err = v.Update(t.Context(), func(tx *state.Tx) error {
+		state.Hosts.Put(tx, &state.Host{Name: "h", Applied: spec, Failures: map[string]string{"x": "own"}, Disabled: "all"})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{"x": "own", "y": "all", "": ""} {
+		if _, failure := state.Realised(v.Snapshot(), spec, id); failure != want {
+			t.Errorf("failure of %q is %q, want %q", id, failure, want)
+		}
+	}
 }

@@ -124,6 +124,8 @@ func TestVPCAssociations(t *testing.T) {
 	w.refused(err, fault.Conflict, "status: UPDATE_IN_PROGRESS")
 	w.host(w.view.Snapshot().SpecRev, map[string]string{*a.Id: "no"})
 	equal(t, "status", status(), "UPDATE_FAILED")
+	w.host(w.view.Snapshot().SpecRev, map[string]string{*base().VpcIdentifier: "no namespace"})
+	equal(t, "status where the VPC cannot be made", status(), "UPDATE_FAILED")
 	w.lag()
 	equal(t, "status", status(), "ACTIVE")
 	ok(w.TagResource(w.as(owner), &model.TagResourceInput{ResourceArn: a.Arn, Tags: map[string]string{"a": "b"}}))(t)

@@ -112,9 +112,14 @@ func setDNS(a *lattice.NetworkVPC, enabled *bool, options *vpclattice.DnsOptions
 	return nil
 }
 
+// realisedVPC is realised for an association: where its VPC cannot be made, nor can it.
+func realisedVPC(r state.Reader, rev state.Revisions, a *lattice.NetworkVPC) lattice.Realisation {
+	return realised(r, rev, a.ID, a.VPC)
+}
+
 func (q *query) showNetworkVPC(r state.Reader, a *lattice.NetworkVPC) *vpclattice.GetServiceNetworkVpcAssociationOutput {
 	_, rev, _ := state.NetworkVPCs.Lookup(r, a.ID)
-	real := realised(r, rev, a.ID)
+	real := realisedVPC(r, rev, a)
 	status := a.Status(real)
 	out := &vpclattice.GetServiceNetworkVpcAssociationOutput{Id: new(a.ID), Status: new(status), Arn: new(a.ARN(q.Account)), CreatedBy: new(a.CreatedBy),
 		CreatedAt: new(a.Created), LastUpdatedAt: new(a.Meta.Updated), ServiceNetworkId: new(a.Network), VpcId: new(a.VPC),
@@ -176,7 +181,7 @@ func (a *API) UpdateServiceNetworkVpcAssociation(ctx context.Context, in *vpclat
 		if as.Account != q.Account {
 			return q.denied("UpdateServiceNetworkVpcAssociation", as.ARN(q.Account))
 		}
-		if status := as.Status(realised(tx, rev, as.ID)); status != lattice.Active && status != lattice.UpdateFailed {
+		if status := as.Status(realisedVPC(tx, rev, as)); status != lattice.Active && status != lattice.UpdateFailed {
 			return busy(lattice.KindNetworkVPC, as.ID, status)
 		}
 		if in.SecurityGroupIds != nil {
@@ -218,7 +223,7 @@ func (a *API) DeleteServiceNetworkVpcAssociation(ctx context.Context, in *vpclat
 			return q.denied("DeleteServiceNetworkVpcAssociation", as.ARN(q.Account))
 		}
 		out = &vpclattice.DeleteServiceNetworkVpcAssociationOutput{Id: new(as.ID), Status: new(lattice.Deleting), Arn: new(as.ARN(q.Account))}
-		switch status := as.Status(realised(tx, rev, as.ID)); status {
+		switch status := as.Status(realisedVPC(tx, rev, as)); status {
 		case lattice.Deleting:
 			return nil
 		case lattice.Creating, lattice.Updating:

@@ -177,8 +177,8 @@ func summaries[T, S any](rows []T, show func(T) S) []S {
 	return out
 }
 
-// realised says what hosts say of a row.
-func realised(r state.Reader, rev state.Revisions, id string) lattice.Realisation {
+// realised says what hosts say of a row. It has failed if the resource with any of the ids has.
+func realised(r state.Reader, rev state.Revisions, ids ...string) lattice.Realisation {
 	s, ok := r.(*state.Snapshot)
 	if tx, in := r.(*state.Tx); in {
 		s, ok = tx.Snapshot(), true
@@ -187,8 +187,14 @@ func realised(r state.Reader, rev state.Revisions, id string) lattice.Realisatio
 		return lattice.Realisation{}
 	}
 	var out lattice.Realisation
-	out.Created, out.Failure = state.Realised(s, rev.Created, id)
-	out.Modified, _ = state.Realised(s, rev.Modified, id)
+	out.Created, _ = state.Realised(s, rev.Created, "")
+	out.Modified, _ = state.Realised(s, rev.Modified, "")
+	for _, id := range ids {
+		if _, failure := state.Realised(s, rev.Created, id); failure != "" {
+			out.Failure = failure
+			break
+		}
+	}
 	return out
 }
 

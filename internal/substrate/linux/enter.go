@@ -65,7 +65,7 @@ func runInside() (int, bool, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := cmd.Start(); err != nil {
-		return 0, false, fmt.Errorf("this user may not make a user namespace: %w\n%s", err, userNamespaceHelp())
+		return 0, false, fmt.Errorf("this user may not make a user namespace: %w: %s", err, userNamespaceHelp())
 	}
 	done := make(chan struct{})
 	go func() {
