@@ -3,6 +3,7 @@ package access
 import (
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,7 +61,7 @@ func (c *Control) opened(token string) (identity.Session, bool) {
 	if c.sessions.sessions == nil || len(c.sessions.sessions) >= cacheSize {
 		c.sessions.sessions = map[string]identity.Session{}
 	}
-	c.sessions.sessions[token] = s
+	c.sessions.sessions[strings.Clone(token)] = s // a caller may reuse the memory
 	return s, true
 }
 
