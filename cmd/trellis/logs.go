@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"trellis/internal/arn"
@@ -63,21 +64,32 @@ type accessLog struct {
 	view    *state.View
 	journal *journal.Store
 	log     *slog.Logger
+	// lost counts records that could not be delivered, said is when the log told of one last.
+	lost atomic.Int64
+	said time.Time
 }
 
-func (a accessLog) Write(networkARN, serviceARN string, when time.Time, record []byte) {
+// sayEvery is how often the server's log tells that records are lost.
+const sayEvery = 10 * time.Second
+
+// Write implements the proxy's AccessLog.
+func (a *accessLog) Write(networkARN, serviceARN string, when time.Time, record []byte) {
 	s := a.view.Snapshot()
 	for _, resource := range []string{networkARN, serviceARN} {
 		id := resource[strings.LastIndexByte(resource, '/')+1:]
 		for sub := range state.LogSubscriptions.By(s, state.ByResource, id) {
 			if err := a.send(s, sub, when, record); err != nil {
-				a.log.Warn("an access record could not be delivered", "subscription", sub.ID, "error", err)
+				lost := a.lost.Add(1)
+				if now := time.Now(); now.Sub(a.said) >= sayEvery {
+					a.said = now
+					a.log.Warn("access records are not delivered", "subscription", sub.ID, "lost", lost, "error", err)
+				}
 			}
 		}
 	}
 }
 
-func (a accessLog) send(s *state.Snapshot, sub *lattice.LogSubscription, when time.Time, record []byte) error {
+func (a *accessLog) send(s *state.Snapshot, sub *lattice.LogSubscription, when time.Time, record []byte) error {
 	d, err := arn.Parse(strings.TrimSuffix(sub.Destination, ":*"))
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"trellis/internal/disk"
 	"trellis/internal/fault"
 )
 
@@ -103,9 +104,12 @@ func bootID() string {
 
 // Put stores what r holds, at most limit bytes.
 func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Info, error) {
+	if err := disk.Room(s.tmp, disk.ForCode); err != nil {
+		return Info{}, err
+	}
 	f, err := os.CreateTemp(s.tmp, "put-")
 	if err != nil {
-		return Info{}, err
+		return Info{}, disk.Full(err)
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
@@ -113,14 +117,14 @@ func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Info, error)
 	sum := sha256.New()
 	n, err := io.Copy(io.MultiWriter(f, sum), io.LimitReader(reader{ctx, r}, limit+1))
 	if err != nil {
-		return Info{}, fmt.Errorf("storing an archive: %w", err)
+		return Info{}, disk.Full(fmt.Errorf("storing an archive: %w", err))
 	}
 	if n > limit {
 		return Info{}, fault.New(fault.TooLarge, "RequestEntityTooLargeException", "the archive is larger than %d bytes", limit)
 	}
 	info := Info{Digest: hex.EncodeToString(sum.Sum(nil)), Size: n}
 	if err := f.Sync(); err != nil {
-		return Info{}, err
+		return Info{}, disk.Full(err)
 	}
 	if err := os.Rename(f.Name(), s.archive(info.Digest)); err != nil {
 		return Info{}, err

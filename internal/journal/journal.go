@@ -18,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"trellis/internal/disk"
 )
 
 // Event is one line of a log. Times are milliseconds since 1970.
@@ -161,7 +163,16 @@ func (s *Store) Create(groupID, stream string, now int64) error {
 	if g.streams[stream] != nil {
 		return ErrExists
 	}
-	line, err := json.Marshal(head{stream, now})
+	if err := g.begin(stream, now); err != nil {
+		return err
+	}
+	g.streams[stream] = &Stream{Name: stream, Created: now}
+	return nil
+}
+
+// begin makes the file of a stream, with its head. The caller holds mu.
+func (g *group) begin(stream string, created int64) error {
+	line, err := json.Marshal(head{stream, created})
 	if err != nil {
 		return err
 	}
@@ -171,11 +182,11 @@ func (s *Store) Create(groupID, stream string, now int64) error {
 	if err := os.WriteFile(g.file(stream), append(line, '\n'), 0o600); err != nil {
 		return errors.Join(err, removeIfThere(g.file(stream)))
 	}
-	g.streams[stream] = &Stream{Name: stream, Created: now}
 	return nil
 }
 
-// Append adds events to a stream: all of them or, where the disk is full, none.
+// Append adds events to a stream: all of them or, where the disk is about to be full, none. A file that somebody removed is
+// made anew.
 func (s *Store) Append(groupID, stream string, events []Event) error {
 	g, err := s.group(groupID)
 	if err != nil {
@@ -188,6 +199,9 @@ func (s *Store) Append(groupID, stream string, events []Event) error {
 			return err
 		}
 	}
+	if err := disk.Room(s.dir, disk.ForLogs); err != nil {
+		return err
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	st := g.streams[stream]
@@ -195,6 +209,13 @@ func (s *Store) Append(groupID, stream string, events []Event) error {
 		return ErrNotFound
 	}
 	f, err := os.OpenFile(g.file(stream), os.O_WRONLY|os.O_APPEND, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := g.begin(stream, st.Created); err != nil {
+			return err
+		}
+		*st = Stream{Name: stream, Created: st.Created}
+		f, err = os.OpenFile(g.file(stream), os.O_WRONLY|os.O_APPEND, 0)
+	}
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,8 @@ type conn struct {
 	phase atomic.Int32
 
 	client, local netip.AddrPort
+	mem           *buffers // of in and out; nil before a first request, and of a connection that is idle for long
+	first         [1 << 10]byte
 	in            reader
 	out           writer
 	consumed      int64 // bytes of in that earlier requests took
@@ -61,9 +63,33 @@ type conn struct {
 	pumped  chan pumpResult
 }
 
-func newConn(s *Server) *conn {
-	return &conn{srv: s, in: reader{buf: make([]byte, firstBuffer)}, out: writer{buf: make([]byte, 0, outBuffer)},
-		pumped: make(chan pumpResult, 1)}
+func newConn(s *Server) *conn { return &conn{srv: s, pumped: make(chan pumpResult, 1)} }
+
+// buffers are what a connection needs while it carries a request.
+type buffers struct{ in, out []byte }
+
+func newBuffers() any { return &buffers{make([]byte, firstBuffer), make([]byte, 0, outBuffer)} }
+
+// equip gives the connection buffers.
+func (c *conn) equip() {
+	c.mem = c.srv.buffers.Get().(*buffers)
+	c.in.buf, c.out.buf = c.mem.in, c.mem.out
+}
+
+// strip gives them back.
+func (c *conn) strip() {
+	if c.mem == nil {
+		return
+	}
+	if len(c.in.buf) <= bodyBuffer+firstBuffer {
+		c.mem.in = c.in.buf
+	}
+	if cap(c.out.buf) <= 2*outBuffer {
+		c.mem.out = c.out.buf[:0]
+	}
+	c.srv.buffers.Put(c.mem)
+	c.mem, c.in.buf, c.out.buf, c.pumpBuf = nil, nil, nil, nil
+	c.note, c.req = proxy.Note{}, proxy.Request{}
 }
 
 // attach makes the connection ready for a client.
@@ -71,19 +97,14 @@ func (c *conn) attach(k *socket, nc net.Conn) {
 	c.sock, c.nc = k, nc
 	c.phase.Store(active)
 	c.client, c.local = addrPort(nc.RemoteAddr()), addrPort(nc.LocalAddr())
-	c.in = reader{nc: nc, buf: c.in.buf}
-	c.out = writer{nc: nc, buf: c.out.buf[:0], timeout: c.srv.Timeouts.Idle}
+	c.in = reader{nc: nc}
+	c.out = writer{nc: nc, timeout: c.srv.Timeouts.Idle}
 	c.consumed, c.sent, c.st, c.front, c.linger = 0, 0, nil, nil, false
 }
 
 // release gives the connection's memory back.
 func (c *conn) release() {
-	if len(c.in.buf) > bodyBuffer+firstBuffer {
-		c.in.buf = make([]byte, firstBuffer)
-	}
-	if cap(c.out.buf) > 2*outBuffer {
-		c.out.buf = make([]byte, 0, outBuffer)
-	}
+	c.strip()
 	c.nc, c.in.nc, c.out.nc, c.up, c.st, c.front, c.route, c.sock = nil, nil, nil, writer{}, nil, nil, nil, nil
 	c.hop, c.note = proxy.Hop{}, proxy.Note{}
 	c.srv.conns.Put(c)
@@ -117,23 +138,44 @@ func (c *conn) load() {
 	}
 }
 
+// restless is how long a connection may be idle before its buffers go to others.
+const restless = 2 * time.Second
+
 // await waits for the first byte of a request.
 func (c *conn) await() bool {
 	if c.in.w > 0 {
 		return !c.sock.closing.Load()
 	}
 	c.phase.Store(idle)
-	c.in.deadline.set(c.nc, setRead, time.Now(), c.srv.Timeouts.Idle, c.in.end)
-	if c.sock.closing.Load() {
-		return false
+	n, err := 0, error(nil)
+	if c.mem != nil {
+		n, err = c.read(c.in.buf, min(restless, c.srv.Timeouts.Idle))
+		if n == 0 && timedOut(err) {
+			c.strip()
+		}
 	}
-	n, err := c.nc.Read(c.in.buf)
+	if c.mem == nil {
+		if n, err = c.read(c.first[:], c.srv.Timeouts.Idle); n > 0 {
+			c.equip()
+			copy(c.in.buf, c.first[:n])
+		}
+	}
 	if !c.phase.CompareAndSwap(idle, active) {
 		return false
 	}
 	c.in.w = n
 	c.in.total += int64(n)
 	return n > 0 && err == nil
+}
+
+// read waits for bytes between requests. Whoever wakes the connection is heard before or during the wait: it says so first
+// and ends the wait then.
+func (c *conn) read(to []byte, limit time.Duration) (int, error) {
+	c.in.deadline.set(c.nc, setRead, time.Now(), limit, c.in.end)
+	if c.sock.closing.Load() || c.phase.Load() == woken {
+		return 0, net.ErrClosed
+	}
+	return c.nc.Read(to)
 }
 
 // handle reads a request and answers it. It reports whether the connection can carry another.

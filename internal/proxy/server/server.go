@@ -70,6 +70,7 @@ type Server struct {
 	logs    *logQueue
 	count   counters
 	conns   sync.Pool
+	buffers sync.Pool
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup // all but the log queue
@@ -106,6 +107,7 @@ func New(c Config) *Server {
 		checks: make(map[checkKey]context.CancelFunc), spaces: make(map[string]*space),
 	}
 	s.conns.New = func() any { return newConn(s) }
+	s.buffers.New = newBuffers
 	s.state.Store(&state{router: proxy.NewRouter(&proxy.Table{}, s.health)})
 	s.logs = newLogQueue(c.AccessLog, &s.count.logDropped)
 	go s.logs.run()

@@ -66,7 +66,12 @@ func Embed(ctx context.Context, dir string) (*Store, error) {
 	if err := revokeAll(ctx, cli); err != nil {
 		return nil, errors.Join(err, end())
 	}
-	return newStore(ctx, cli, end, "", 0)
+	opened, err := newStore(ctx, cli, end, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	opened.dir = dir
+	return opened, nil
 }
 
 // revokeAll ends the leases of processes that had the data before: this one has it to itself, so they are dead, and etcd

@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"trellis/internal/disk"
 	"trellis/internal/store"
 )
 
@@ -30,6 +31,8 @@ type Store struct {
 	cancel context.CancelFunc
 	// silence is how long a watch may say nothing; 0 is for ever.
 	silence time.Duration
+	// dir is the embedded server's, which ends where it cannot write; empty for a cluster.
+	dir string
 }
 
 func newStore(ctx context.Context, client *clientv3.Client, stop func() error, leaseFile string, silence time.Duration) (*Store, error) {
@@ -44,6 +47,11 @@ func newStore(ctx context.Context, client *clientv3.Client, stop func() error, l
 
 // Commit implements store.Store.
 func (s *Store) Commit(ctx context.Context, reads []store.Read, writes []store.Write) (int64, error) {
+	if s.dir != "" && len(writes) > 0 {
+		if err := disk.Room(s.dir, disk.ForStore); err != nil {
+			return 0, err
+		}
+	}
 	cmps := make([]clientv3.Cmp, len(reads))
 	for i, r := range reads {
 		cmps[i] = clientv3.Compare(clientv3.ModRevision(prefix+r.Key), "=", r.Rev)
