@@ -10,7 +10,8 @@ import (
 )
 
 func showACL(s *state.Snapshot, acl *vpc.NetworkACL) ec2.NetworkAcl {
-	out := ec2.NetworkAcl{IsDefault: new(acl.Default), NetworkAclId: new(acl.ID), Tags: showTags(acl.Tags), VpcId: new(acl.VPC), OwnerId: new(acl.Account)}
+	out := ec2.NetworkAcl{IsDefault: new(acl.Default), NetworkAclId: new(acl.ID), Tags: showTags(acl.Tags), VpcId: new(acl.VPC), OwnerId: new(acl.Account),
+		Associations: []ec2.NetworkAclAssociation{}}
 	for sn := range state.Subnets.By(s, state.ByVPC, acl.VPC) {
 		if sn.NetworkACLID == acl.ID {
 			out.Associations = append(out.Associations, ec2.NetworkAclAssociation{NetworkAclAssociationId: new(sn.ACLAssocID),

@@ -37,7 +37,7 @@ func (a *API) CreateInternetGateway(ctx context.Context, in *ec2.CreateInternetG
 }
 
 func showGateway(_ *state.Snapshot, g *vpc.InternetGateway) ec2.InternetGateway {
-	out := ec2.InternetGateway{InternetGatewayId: new(g.ID), OwnerId: new(g.Account), Tags: showTags(g.Tags)}
+	out := ec2.InternetGateway{InternetGatewayId: new(g.ID), OwnerId: new(g.Account), Tags: showTags(g.Tags), Attachments: []ec2.InternetGatewayAttachment{}}
 	if g.VPC != "" {
 		out.Attachments = []ec2.InternetGatewayAttachment{{State: new("available"), VpcId: new(g.VPC)}}
 	}

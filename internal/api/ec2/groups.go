@@ -124,7 +124,8 @@ func groupInUse(tx *state.Tx, g *vpc.SecurityGroup) bool {
 
 func (a *API) showGroup(s *state.Snapshot, g *vpc.SecurityGroup) ec2.SecurityGroup {
 	out := ec2.SecurityGroup{GroupId: new(g.ID), Tags: showTags(g.Tags), VpcId: new(g.VPC), SecurityGroupArn: new(groupARN(g)),
-		OwnerId: new(g.Account), GroupName: new(g.Name), Description: new(g.Description)}
+		OwnerId: new(g.Account), GroupName: new(g.Name), Description: new(g.Description),
+		IpPermissions: []ec2.IpPermission{}, IpPermissionsEgress: []ec2.IpPermission{}}
 	for i := range g.Rules {
 		list := &out.IpPermissions
 		if g.Rules[i].Egress {
@@ -141,7 +142,8 @@ func (a *API) addPermission(s *state.Snapshot, perms []ec2.IpPermission, g *vpc.
 		return *p.IpProtocol == r.Protocol && (!r.HasPorts() || *p.FromPort == r.FromPort && *p.ToPort == r.ToPort)
 	})
 	if i < 0 {
-		p := ec2.IpPermission{IpProtocol: new(r.Protocol)}
+		p := ec2.IpPermission{IpProtocol: new(r.Protocol), IpRanges: []ec2.IpRange{}, Ipv6Ranges: []ec2.Ipv6Range{},
+			PrefixListIds: []ec2.PrefixListId{}, UserIdGroupPairs: []ec2.UserIdGroupPair{}}
 		if r.HasPorts() {
 			p.FromPort, p.ToPort = new(r.FromPort), new(r.ToPort)
 		}

@@ -149,7 +149,8 @@ func showInterface(s *state.Snapshot, ni *vpc.NetworkInterface) ec2.NetworkInter
 		Groups: showGroups(s, ni.Groups), InterfaceType: new(ni.Type), MacAddress: new(ni.MAC), NetworkInterfaceId: new(ni.ID),
 		OwnerId: new(ni.Account), PrivateIpAddress: new(ni.Addr.String()), RequesterId: text(ni.Requester),
 		RequesterManaged: new(ni.RequesterManaged), SourceDestCheck: new(ni.SourceDestCheck), Status: new(status), SubnetId: new(ni.Subnet),
-		TagSet: showTags(ni.Tags), VpcId: new(ni.VPC), Operator: &ec2.OperatorResponse{Managed: new(false)}}
+		TagSet: showTags(ni.Tags), VpcId: new(ni.VPC), Operator: &ec2.OperatorResponse{Managed: new(false)},
+		Ipv6Addresses: []ec2.NetworkInterfaceIpv6Address{}}
 	primary := ec2.NetworkInterfacePrivateIpAddress{Primary: new(true), PrivateIpAddress: new(ni.Addr.String())}
 	if v, ok := state.VPCs.Get(s, ni.VPC); ok && v.DNSSupport && v.DNSHostnames && ni.Addr.Is4() {
 		out.PrivateDnsName = new(vpc.Name(ni.Addr, ni.Region))
@@ -168,7 +169,7 @@ func showInterface(s *state.Snapshot, ni *vpc.NetworkInterface) ec2.NetworkInter
 }
 
 func showGroups(s *state.Snapshot, ids []string) []ec2.GroupIdentifier {
-	var out []ec2.GroupIdentifier
+	out := []ec2.GroupIdentifier{}
 	for _, id := range ids {
 		g := ec2.GroupIdentifier{GroupId: new(id)}
 		if row, ok := state.SecurityGroups.Get(s, id); ok {

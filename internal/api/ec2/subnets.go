@@ -135,7 +135,7 @@ func showSubnet(s *state.Snapshot, sn *vpc.Subnet) ec2.Subnet {
 		BlockPublicAccessStates: &ec2.BlockPublicAccessStates{InternetGatewayBlockMode: new("off")},
 		SubnetId:                new(sn.ID), State: new(status), VpcId: new(sn.VPC), CidrBlock: new(sn.CIDR.String()),
 		AvailableIpAddressCount: new(int32(free)), AvailabilityZone: new(sn.Zone), DefaultForAz: new(sn.DefaultForAZ),
-		MapPublicIpOnLaunch: new(sn.MapPublicIP)}
+		MapPublicIpOnLaunch: new(sn.MapPublicIP), Ipv6CidrBlockAssociationSet: []ec2.SubnetIpv6CidrBlockAssociation{}}
 }
 
 func subnetFields(s *ec2.Subnet, filter string) ([]string, bool) {

@@ -70,7 +70,8 @@ func (a *API) once(tx *state.Tx, o vpc.Owner, operation string, token *string, p
 }
 
 func (a *API) showTable(s *state.Snapshot, t *vpc.RouteTable) ec2.RouteTable {
-	out := ec2.RouteTable{RouteTableId: new(t.ID), VpcId: new(t.VPC), OwnerId: new(t.Account), Tags: showTags(t.Tags)}
+	out := ec2.RouteTable{RouteTableId: new(t.ID), VpcId: new(t.VPC), OwnerId: new(t.Account), Tags: showTags(t.Tags),
+		Associations: []ec2.RouteTableAssociation{}, PropagatingVgws: []ec2.PropagatingVgw{}}
 	for _, as := range t.Associations {
 		out.Associations = append(out.Associations, ec2.RouteTableAssociation{Main: new(as.Main), RouteTableAssociationId: new(as.ID),
 			RouteTableId: new(t.ID), SubnetId: text(as.Subnet), AssociationState: associated()})
