@@ -17,6 +17,10 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	t.Run("commit", func(t *testing.T) { testCommit(t, open(t)) })
 	t.Run("watch", func(t *testing.T) { testWatch(t, open(t)) })
 	t.Run("concurrent increments", func(t *testing.T) { testIncrements(t, open(t)) })
+	t.Run("large commits", func(t *testing.T) { testLarge(t, open(t)) })
+	t.Run("failed commits", func(t *testing.T) {
+		Survive(t, &Faulty{Store: open(t)}, func() { time.Sleep(200 * time.Millisecond) })
+	})
 }
 
 func put(t *testing.T, s store.Store, key, value string, reads ...store.Read) int64 {
@@ -48,6 +52,45 @@ func testCommit(t *testing.T, s store.Store) {
 	cancel()
 	if _, err := s.Commit(ctx, nil, []store.Write{{Key: "c", Value: []byte("x")}}); err == nil {
 		t.Error("a cancelled commit succeeded")
+	}
+}
+
+// testLarge writes and removes more in one step than an etcd takes on one level of a transaction.
+func testLarge(t *testing.T, s store.Store) {
+	var puts, deletes []store.Write
+	for i := range 1000 {
+		key := fmt.Sprintf("k%03d", i)
+		puts, deletes = append(puts, store.Write{Key: key, Value: []byte("1")}), append(deletes, store.Write{Key: key})
+	}
+	var reads []store.Read
+	for i := range 100 {
+		reads = append(reads, store.Read{Key: fmt.Sprint("r", i)})
+	}
+	rev, err := s.Commit(t.Context(), reads, puts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := collect(t, s, func(map[string]store.Event) bool { return true })
+	if len(have) != len(puts) {
+		t.Fatalf("%d of %d keys are there", len(have), len(puts))
+	}
+	for k, e := range have {
+		if e.Modified != rev {
+			t.Fatalf("%s was written at %d, the commit was at %d", k, e.Modified, rev)
+		}
+	}
+	put(t, s, "r99", "1")
+	if _, err := s.Commit(t.Context(), reads, deletes); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("a stale read: %v, want a conflict", err)
+	}
+	if have := collect(t, s, func(map[string]store.Event) bool { return true }); len(have) != len(puts)+1 {
+		t.Errorf("a conflict left %d keys", len(have))
+	}
+	if _, err := s.Commit(t.Context(), reads[:99], deletes); err != nil {
+		t.Fatal(err)
+	}
+	if have := collect(t, s, func(map[string]store.Event) bool { return true }); len(have) != 1 {
+		t.Errorf("%d keys are left", len(have))
 	}
 }
 

@@ -1,0 +1,287 @@
+// Package cluster runs an etcd cluster for tests: every member is a process of the test's own binary, which its TestMain
+// makes possible by calling Member, and speaks TLS with client certificates on loopback. Members can be killed, cut off and
+// started again. A Cluster owns the processes and its directory.
+package cluster
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// Cluster is running members. Use Start.
+type Cluster struct {
+	Endpoints []string
+	// CA, Cert and Key are the files a client needs.
+	CA, Cert, Key string
+
+	dir     string
+	members []*member
+	client  *clientv3.Client
+}
+
+type member struct {
+	settings settings
+	cmd      *exec.Cmd
+	ended    chan struct{}
+}
+
+// Start starts n members with their data in dir. quota is how many bytes each takes, 0 is etcd's own.
+func Start(dir string, n int, quota int64) (*Cluster, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := certify(dir); err != nil {
+		return nil, err
+	}
+	c := &Cluster{dir: dir, CA: filepath.Join(dir, "ca.crt"), Cert: filepath.Join(dir, "client.crt"), Key: filepath.Join(dir, "client.key")}
+	ports, err := freePorts(2 * n)
+	if err != nil {
+		return nil, err
+	}
+	var initial []string
+	for i := range n {
+		s := settings{Name: fmt.Sprint("m", i), Dir: filepath.Join(dir, fmt.Sprint("m", i)), Quota: quota,
+			Client: fmt.Sprintf("https://127.0.0.1:%d", ports[2*i]), Peer: fmt.Sprintf("https://127.0.0.1:%d", ports[2*i+1]),
+			CA: c.CA, Cert: filepath.Join(dir, "member.crt"), Key: filepath.Join(dir, "member.key")}
+		initial = append(initial, s.Name+"="+s.Peer)
+		c.Endpoints = append(c.Endpoints, s.Client)
+		c.members = append(c.members, &member{settings: s})
+	}
+	ready := make(chan error, n)
+	for _, m := range c.members {
+		m.settings.Initial = strings.Join(initial, ",")
+		go func() { ready <- m.start() }()
+	}
+	for range n {
+		err = errors.Join(err, <-ready)
+	}
+	if err == nil {
+		c.client, err = c.connect()
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.Stop())
+	}
+	return c, nil
+}
+
+func freePorts(n int) ([]int, error) {
+	var out []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		out = append(out, l.Addr().(*net.TCPAddr).Port)
+	}
+	return out, nil
+}
+
+func (c *Cluster) connect() (*clientv3.Client, error) {
+	authority, err := os.ReadFile(c.CA)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authority)
+	return clientv3.New(clientv3.Config{Endpoints: c.Endpoints, DialTimeout: 5 * time.Second,
+		TLS: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: []tls.Certificate{pair}}})
+}
+
+// Client is an operator's client of the cluster.
+func (c *Cluster) Client() *clientv3.Client { return c.client }
+
+func (m *member) start() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(m.settings)
+	if err != nil {
+		return err
+	}
+	log, err := os.OpenFile(m.settings.Dir+".log", os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	m.cmd = exec.Command(self, argument, string(text))
+	m.cmd.Stderr = log
+	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := m.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if _, err := m.cmd.StdinPipe(); err != nil {
+		return err
+	}
+	started, ended := make(chan error), make(chan struct{})
+	m.ended = ended
+	go func() {
+		// The member dies with the thread that started it, which is this one until it has ended.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := m.cmd.Start()
+		started <- err
+		if err == nil {
+			<-ended
+		}
+	}()
+	if err := <-started; err != nil {
+		close(ended)
+		return err
+	}
+	ready := make(chan bool, 1)
+	go func() {
+		lines := bufio.NewScanner(out)
+		ready <- lines.Scan() && lines.Text() == "ready"
+		_, _ = io.Copy(io.Discard, out)
+		_ = m.cmd.Wait()
+		close(ended)
+	}()
+	if !<-ready {
+		<-ended
+		said, _ := os.ReadFile(m.settings.Dir + ".log")
+		return fmt.Errorf("member %s did not start: %s", m.settings.Name, said)
+	}
+	return nil
+}
+
+// Kill ends a member as a crash does.
+func (c *Cluster) Kill(i int) error {
+	m := c.members[i]
+	if err := m.cmd.Process.Kill(); err != nil {
+		return err
+	}
+	<-m.ended
+	return nil
+}
+
+// Restart starts a member that was killed.
+func (c *Cluster) Restart(i int) error { return c.members[i].start() }
+
+// Freeze cuts a member off: its connections stay and nothing is answered.
+func (c *Cluster) Freeze(i int) error { return c.members[i].cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw ends Freeze.
+func (c *Cluster) Thaw(i int) error { return c.members[i].cmd.Process.Signal(syscall.SIGCONT) }
+
+// Leader is the member that leads.
+func (c *Cluster) Leader(ctx context.Context) (int, error) {
+	for i, e := range c.Endpoints {
+		s, err := c.client.Status(ctx, e)
+		if err != nil {
+			return 0, err
+		}
+		if s.Leader == s.Header.MemberId {
+			return i, nil
+		}
+	}
+	return 0, errors.New("no member leads")
+}
+
+// MoveLeader makes another member lead.
+func (c *Cluster) MoveLeader(ctx context.Context) error {
+	from, err := c.Leader(ctx)
+	if err != nil {
+		return err
+	}
+	to, err := c.client.Status(ctx, c.Endpoints[(from+1)%len(c.Endpoints)])
+	if err != nil {
+		return err
+	}
+	direct, err := c.only(from)
+	if err != nil {
+		return err
+	}
+	defer direct.Close()
+	_, err = direct.MoveLeader(ctx, to.Header.MemberId)
+	return err
+}
+
+func (c *Cluster) only(i int) (*clientv3.Client, error) {
+	alone := *c
+	alone.Endpoints = c.Endpoints[i : i+1]
+	return alone.connect()
+}
+
+// Compact forgets the history up to now. A member that is cut off may be asked first, and is not waited for.
+func (c *Cluster) Compact(ctx context.Context) error {
+	var err error
+	for range 10 {
+		if err = c.compact(ctx); err == nil || errors.Is(err, rpctypes.ErrCompacted) {
+			return nil
+		}
+	}
+	return err
+}
+
+func (c *Cluster) compact(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	now, err := c.client.Get(ctx, "none")
+	if err != nil {
+		return err
+	}
+	_, err = c.client.Compact(ctx, now.Header.Revision)
+	return err
+}
+
+// MakeSpace compacts and defragments every member and disarms its alarms, as an operator of a full cluster does.
+func (c *Cluster) MakeSpace(ctx context.Context) error {
+	if err := c.Compact(ctx); err != nil {
+		return err
+	}
+	for _, e := range c.Endpoints {
+		if _, err := c.client.Defragment(ctx, e); err != nil {
+			return err
+		}
+	}
+	_, err := c.client.AlarmDisarm(ctx, &clientv3.AlarmMember{})
+	return err
+}
+
+// Clear removes every key.
+func (c *Cluster) Clear(ctx context.Context) error {
+	_, err := c.client.Delete(ctx, "", clientv3.WithPrefix())
+	return err
+}
+
+// Stop ends every member.
+func (c *Cluster) Stop() error {
+	var errs []error
+	if c.client != nil {
+		errs = append(errs, c.client.Close())
+	}
+	for i, m := range c.members {
+		select {
+		case <-m.ended:
+		default:
+			if m.cmd != nil && m.cmd.Process != nil {
+				errs = append(errs, c.Kill(i))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
