@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -120,17 +117,33 @@ func (e execRunner) Start(ctx context.Context, networkInterface string, cmd admi
 	if err != nil {
 		return nil, err
 	}
-	path, err := lookPath(cmd)
-	if err != nil {
-		return nil, fault.New(fault.NotFound, "", "%v", err)
-	}
 	resolv, err := e.resolvConf(networkInterface)
 	if err != nil {
 		return nil, err
 	}
-	in := inside{Resolv: resolv, Path: path, Args: cmd.Args, Env: cmd.Env, Dir: cmd.Dir}
+	p, err := newProgram(inside{Resolv: resolv, Args: cmd.Args, Env: cmd.Env, Dir: cmd.Dir}, cmd, uid, gid, stdio)
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(resolv))
+	}
+	if err := p.start(ns.Start); err != nil {
+		return nil, errors.Join(fault.New(fault.Invalid, "", "The program cannot be started: %v", err), os.Remove(resolv))
+	}
+	return p, nil
+}
+
+// program is one that was asked for, under the supervision of this program.
+type program struct {
+	cmd  *exec.Cmd
+	read *os.File
+	// orders is what the supervisor listens to.
+	orders *os.File
+	resolv string
+}
+
+func newProgram(in inside, cmd admin.Command, uid, gid int, stdio [3]*os.File) (*program, error) {
 	c := &exec.Cmd{Path: "/proc/self/exe", Stdin: stdio[0], Stdout: stdio[1], Stderr: stdio[2]}
-	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
+	// Away from the server's terminal, which may be the client's too: reading from it would stop a program in the background.
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS, Setsid: true, Pdeathsig: syscall.SIGTERM}
 	// As root the program changes to the caller's user. In a user namespace, where the caller is its root, the program gets
 	// one of its own in which the caller is itself again, without any power over the networks.
 	switch {
@@ -140,16 +153,57 @@ func (e execRunner) Start(ctx context.Context, networkInterface string, cmd admi
 		c.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
 		// It has to mount a file before it gives this up.
 		c.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN}
-		c.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: cmd.UID, HostID: 0, Size: 1}}
-		c.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: cmd.GID, HostID: 0, Size: 1}}
+		c.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: cmd.UID, HostID: os.Getuid(), Size: 1}}
+		c.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: cmd.GID, HostID: os.Getgid(), Size: 1}}
 	}
+	var err error
 	if c.Args, err = in.arguments(); err != nil {
-		return nil, errors.Join(err, os.Remove(resolv))
+		return nil, err
 	}
-	if err := ns.Start(c); err != nil {
-		return nil, errors.Join(fault.New(fault.Invalid, "", "The program cannot be started: %v", err), os.Remove(resolv))
+	p := &program{cmd: c, resolv: in.Resolv}
+	if p.read, p.orders, err = os.Pipe(); err != nil {
+		return nil, err
 	}
-	return running{c, resolv}, nil
+	c.ExtraFiles = []*os.File{p.read}
+	return p, nil
+}
+
+func (p *program) start(start func(*exec.Cmd) error) error {
+	err := start(p.cmd)
+	err = errors.Join(err, p.read.Close())
+	if err != nil {
+		_ = p.orders.Close()
+	}
+	return err
+}
+
+// Signal passes a signal on. SIGKILL ends whatever the program has started too.
+func (p *program) Signal(s os.Signal) error {
+	n, ok := s.(syscall.Signal)
+	if !ok {
+		return fmt.Errorf("%v is not a signal", s)
+	}
+	if n == syscall.SIGKILL {
+		return p.orders.Close()
+	}
+	_, err := p.orders.Write([]byte{byte(n)})
+	return err
+}
+
+// Wait implements admin.Process.
+func (p *program) Wait() (int, error) {
+	err := p.cmd.Wait()
+	_ = p.orders.Close()
+	// Where the supervisor did not come so far.
+	_ = os.Remove(p.resolv)
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return 0, err
+	}
+	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal()), nil
+	}
+	return p.cmd.ProcessState.ExitCode(), nil
 }
 
 // resolvConf writes the file that tells a program behind the interface who resolves names there.
@@ -191,45 +245,4 @@ func (e execRunner) applied(ctx context.Context, id string) error {
 			return err
 		}
 	}
-}
-
-// lookPath finds a program as a shell of the caller would.
-func lookPath(cmd admin.Command) (string, error) {
-	name := cmd.Args[0]
-	for i := range len(name) {
-		if name[i] == '/' {
-			return name, nil
-		}
-	}
-	for _, v := range cmd.Env {
-		if path, ok := strings.CutPrefix(v, "PATH="); ok {
-			for _, dir := range filepath.SplitList(path) {
-				full := dir + "/" + name
-				if info, err := os.Stat(full); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
-					return full, nil
-				}
-			}
-		}
-	}
-	return "", fmt.Errorf("%s: %w in the PATH", name, fs.ErrNotExist)
-}
-
-type running struct {
-	cmd    *exec.Cmd
-	resolv string
-}
-
-func (r running) Signal(s os.Signal) error { return r.cmd.Process.Signal(s) }
-
-func (r running) Wait() (int, error) {
-	err := r.cmd.Wait()
-	_ = os.Remove(r.resolv)
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		return 0, err
-	}
-	if status, ok := r.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return 128 + int(status.Signal()), nil
-	}
-	return r.cmd.ProcessState.ExitCode(), nil
 }

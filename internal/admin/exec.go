@@ -127,7 +127,7 @@ func (e *ExecServer) serve(ctx context.Context, conn *net.UnixConn) error {
 				_ = p.Signal(syscall.Signal(s))
 			}
 			if err != nil {
-				// The client is gone, or has read the exit status: then nobody is there to be killed.
+				// The client is gone, and the program goes with it, unless it was the first to.
 				_ = p.Signal(syscall.SIGKILL)
 				return
 			}
@@ -137,7 +137,9 @@ func (e *ExecServer) serve(ctx context.Context, conn *net.UnixConn) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(conn).Encode(ExecMessage{Exit: &code})
+	// A client that is gone does not want to know.
+	_ = json.NewEncoder(conn).Encode(ExecMessage{Exit: &code})
+	return nil
 }
 
 // open makes the interface the program lives behind.

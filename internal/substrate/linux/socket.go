@@ -156,13 +156,15 @@ func connected(ctx context.Context, file *os.File) error {
 	return result
 }
 
-// Start starts a command in the namespace. The process dies with the namespace and
-// with this process.
+// Start starts a command in the namespace. The process gets a signal, SIGKILL unless
+// the command has another, when the namespace or this process ends.
 func (n *Namespace) Start(cmd *exec.Cmd) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	if cmd.SysProcAttr.Pdeathsig == 0 {
+		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	}
 	if err := n.Do(cmd.Start); err != nil {
 		return fmt.Errorf("start in %s: %w", n.name, err)
 	}
