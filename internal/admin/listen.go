@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,17 +22,28 @@ func Listen(path string) (*Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	old := unix.Umask(0o177)
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	unix.Umask(old)
+	// A socket's path may have about 100 bytes, its directory's may have more: it is named by its descriptor.
+	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
-	return &Listener{l}, nil
+	old := unix.Umask(0o177)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path)), Net: "unix"})
+	unix.Umask(old)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot listen at %s: %w", path, err), dir.Close())
+	}
+	return &Listener{l, dir}, nil
 }
 
 // Listener accepts connections of the owner and of root alone.
-type Listener struct{ *net.UnixListener }
+type Listener struct {
+	*net.UnixListener
+	dir *os.File
+}
+
+// Close implements net.Listener; it removes the socket.
+func (l *Listener) Close() error { return errors.Join(l.UnixListener.Close(), l.dir.Close()) }
 
 // Accept implements net.Listener.
 func (l *Listener) Accept() (net.Conn, error) { return l.AcceptUnix() }

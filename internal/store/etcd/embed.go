@@ -16,16 +16,17 @@ import (
 )
 
 // Embed starts an etcd server inside this process, with its data in dir, and returns a Store on it. It listens on unix
-// sockets in a private folder only. Two processes cannot share dir.
+// sockets in dir only. Two processes cannot share dir.
 func Embed(ctx context.Context, dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	// A socket's path may have about 100 bytes, a data directory's may have more.
-	sockets, err := os.MkdirTemp("", "trellis-etcd-")
+	// A socket's path may have about 100 bytes, a data directory's may have more: it is named by its descriptor.
+	folder, err := os.Open(dir)
 	if err != nil {
 		return nil, err
 	}
+	sockets := fmt.Sprintf("/proc/self/fd/%d", folder.Fd())
 	cfg := embed.NewConfig()
 	cfg.Dir = dir
 	cfg.Name = "trellis"
@@ -42,11 +43,11 @@ func Embed(ctx context.Context, dir string) (*Store, error) {
 	cfg.UnsafeNoFsync = false
 	server, err := embed.StartEtcd(cfg)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot start etcd in %s: %w", dir, err), os.RemoveAll(sockets))
+		return nil, errors.Join(fmt.Errorf("cannot start etcd in %s: %w", dir, err), folder.Close())
 	}
 	stop := func() error {
 		server.Close()
-		return os.RemoveAll(sockets)
+		return folder.Close()
 	}
 	select {
 	case <-server.Server.ReadyNotify():
