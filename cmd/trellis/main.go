@@ -25,7 +25,7 @@ func main() {
 	becomeInside()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	root := cli.Root(version)
-	root.AddCommand(serveCommand())
+	root.AddCommand(serveCommand(), coverageCommand())
 	err := root.ExecuteContext(ctx)
 	stop()
 	var exit cli.ExitError
