@@ -6,7 +6,7 @@ ZONE    := examples/landing-zone
 # Stops what hangs; a run of everything takes a few minutes.
 TEST    := $(GO) test -timeout 10m
 
-.PHONY: build zone demo test race lint generate clean bench
+.PHONY: build zone demo test race lint generate clean bench soak
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/trellis ./cmd/trellis
@@ -29,6 +29,10 @@ bench: build zone
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/bench ./bench
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/bench-function ./bench/function
 	bin/bench $(FLAGS)
+
+# The whole of what every run of the tests does a sample of: a server killed a thousand times, an etcd cluster that fails.
+soak: build
+	$(GO) test -timeout 3h -v ./test/soak -points 1000 -trellis ../../bin/trellis
 
 race:
 	$(TEST) -race ./internal/... ./cmd/...

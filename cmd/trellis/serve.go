@@ -270,6 +270,7 @@ func claim(dir string) (func() error, error) {
 
 func openStore(ctx context.Context, o options) (store.Store, error) {
 	if len(o.cluster.Endpoints) > 0 {
+		o.cluster.Lease = filepath.Join(o.data, "lease")
 		return etcd.Open(ctx, o.cluster)
 	}
 	return etcd.Embed(ctx, filepath.Join(o.data, "etcd"))

@@ -1,0 +1,213 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
+	lattice "github.com/aws/aws-sdk-go-v2/service/vpclattice/types"
+
+	"trellis/test/cluster"
+)
+
+func startCluster(t *testing.T, n int, quota int64) (*cluster.Cluster, []string) {
+	t.Helper()
+	c, err := cluster.Start(filepath.Join(t.TempDir(), "etcd"), n, quota)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c, []string{"--etcd", strings.Join(c.Endpoints, ","), "--etcd-ca", c.CA, "--etcd-cert", c.Cert, "--etcd-key", c.Key}
+}
+
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func serving(t *testing.T, s *server) *server {
+	t.Helper()
+	must(t, s.start())
+	t.Cleanup(func() { s.stop(t) })
+	return s
+}
+
+// members disturbs by what happens to the cluster, while the server lives on.
+type members struct{ n atomic.Int64 }
+
+func (m *members) count() int                 { return int(m.n.Load()) }
+func (m *members) wait(context.Context) error { return nil }
+
+// The landing zone on three members, of which one is killed, one cut off, and the leader changes on the way.
+func TestClusterOfThree(t *testing.T) {
+	c, flags := startCluster(t, 3, 0)
+	s := serving(t, newServer(t, flags...))
+	if st := s.status(t); !st.DataPlane {
+		t.Skipf("there is no data plane here: %s", st.Why)
+	}
+	by := &members{}
+	d := &driver{t: t, server: s, by: by, zone: &zone{owner: s.account(t, "owner"), guest: s.account(t, "guest")}}
+	done := make(chan error, 1)
+	go func() {
+		ctx := context.WithoutCancel(t.Context())
+		pause := func() error { by.n.Add(1); time.Sleep(time.Second); return nil }
+		done <- errors.Join(pause(), c.Kill(0), pause(), c.Restart(0), pause(), c.Freeze(1), pause(), c.Thaw(1), pause(), c.MoveLeader(ctx), pause(), c.Compact(ctx), pause())
+	}()
+	lives := 0
+	for over := false; !over; lives++ {
+		select {
+		case err := <-done:
+			must(t, err)
+			over = true
+		default:
+		}
+		d.live(lives)
+	}
+	t.Logf("%d lives, %d calls ended in an error and were repeated, %d rounds of requests", lives, d.failed, d.asked)
+}
+
+// Two servers share a cluster and the key that seals secrets.
+func TestTwoServers(t *testing.T) {
+	_, flags := startCluster(t, 1, 0)
+	flags = append(flags, "--control-plane-only")
+	first := serving(t, newServer(t, flags...))
+	second := newServer(t, flags...)
+	key, err := os.ReadFile(filepath.Join(first.data, "key"))
+	must(t, err, os.MkdirAll(second.data, 0o700), os.WriteFile(filepath.Join(second.data, "key"), key, 0o600))
+	must(t, second.start())
+	one := first.account(t, "one")
+	other := waitProfile(t, second, one)
+
+	// Both write to one VPC: every range is given once, and each server reads what it wrote.
+	v, err := one.ec2.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
+	must(t, err)
+	const each = 20
+	results := make(chan error, 2)
+	var taken, given atomic.Int64
+	for _, a := range []*account{one, other} {
+		go func() {
+			results <- func() error {
+				for i := 0; i < each; {
+					made, err := a.ec2.CreateSubnet(t.Context(), &ec2.CreateSubnetInput{VpcId: v.Vpc.VpcId, CidrBlock: aws.String(fmt.Sprintf("10.0.%d.0/24", i))})
+					switch {
+					case isCode(err, "InvalidSubnet.Conflict"):
+						taken.Add(1)
+					case isCode(err, "InvalidVpcID.NotFound"):
+						time.Sleep(10 * time.Millisecond)
+						continue
+					case err != nil:
+						return err
+					default:
+						given.Add(1)
+						if _, err := a.ec2.DescribeSubnets(t.Context(), &ec2.DescribeSubnetsInput{SubnetIds: []string{*made.Subnet.SubnetId}}); err != nil {
+							return fmt.Errorf("what was written cannot be read: %w", err)
+						}
+					}
+					i++
+				}
+				return nil
+			}()
+		}()
+	}
+	must(t, <-results, <-results)
+	if given.Load() != each || taken.Load() != each {
+		t.Errorf("%d ranges were given and %d refused, want %d each", given.Load(), taken.Load(), each)
+	}
+	for name, a := range map[string]*account{"first": one, "second": other} {
+		n := 0
+		for range 200 {
+			got, err := a.ec2.DescribeSubnets(t.Context(), &ec2.DescribeSubnetsInput{Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{*v.Vpc.VpcId}}}})
+			must(t, err)
+			if n = len(got.Subnets); n == each {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n != each {
+			t.Errorf("the %s server sees %d subnets, want %d", name, n, each)
+		}
+	}
+
+	// The word of a server that died holds back what it has not made real, until its lease ends.
+	must(t, second.kill())
+	svc, err := one.lattice.CreateService(t.Context(), &vpclattice.CreateServiceInput{Name: aws.String("waits")})
+	must(t, err)
+	began, held := time.Now(), false
+	for {
+		got, err := one.lattice.GetService(t.Context(), &vpclattice.GetServiceInput{ServiceIdentifier: svc.Id})
+		must(t, err)
+		if got.Status == lattice.ServiceStatusActive {
+			break
+		}
+		held = true
+		if time.Since(began) > time.Minute {
+			t.Fatalf("a minute after the other server died the service is %s", got.Status)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if !held {
+		t.Error("the service was ACTIVE although a host that was believed to live had not made it real")
+	}
+	// One that comes back ends what it said before, at once.
+	must(t, second.start())
+	t.Cleanup(func() { second.stop(t) })
+	t.Logf("held back for %v", time.Since(began).Round(time.Millisecond))
+}
+
+func waitProfile(t *testing.T, s *server, a *account) *account {
+	t.Helper()
+	for range 500 {
+		text, err := os.ReadFile(filepath.Join(s.data, "aws-config"))
+		if err == nil && strings.Contains(string(text), "[profile "+a.name+"]") {
+			return s.profile(t, a.id, a.name)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatal("the second server does not come to know the account")
+	return nil
+}
+
+// A full etcd refuses changes in words that clients understand, and still answers what there is.
+func TestFullQuota(t *testing.T) {
+	c, flags := startCluster(t, 1, 4<<20)
+	s := serving(t, newServer(t, append(flags, "--control-plane-only")...))
+	a := s.account(t, "one")
+	v, err := a.ec2.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
+	must(t, err)
+	for range 100 {
+		if _, err = c.Client().Put(t.Context(), "other", strings.Repeat("x", 500_000)); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		t.Fatal("the cluster does not fill")
+	}
+	subnet := func() error {
+		_, err := a.ec2.CreateSubnet(t.Context(), &ec2.CreateSubnetInput{VpcId: v.Vpc.VpcId, CidrBlock: aws.String("10.0.0.0/24")})
+		return err
+	}
+	if err := subnet(); err == nil || !retriable(err) || !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("a change while the database is full: %v, want a refusal that says so and can be repeated", err)
+	}
+	if _, err := a.ec2.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{VpcIds: []string{*v.Vpc.VpcId}}); err != nil {
+		t.Errorf("reading while the database is full: %v", err)
+	}
+	_, err = c.Client().Delete(t.Context(), "other")
+	must(t, err, c.MakeSpace(t.Context()), subnet())
+}

@@ -1,0 +1,333 @@
+package soak
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
+	lattice "github.com/aws/aws-sdk-go-v2/service/vpclattice/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// disturbance is who makes the server fail while a zone lives: it tells how often that happened, and waits until the server
+// works.
+type disturbance interface {
+	count() int
+	wait(ctx context.Context) error
+}
+
+// driver takes zones through their lives and holds what the server said against what is.
+type driver struct {
+	t      *testing.T
+	server *server
+	by     disturbance
+	zone   *zone
+	// made and dropped are what was acknowledged, by the name of the step.
+	made, dropped map[string]string
+	// seen is how often the server had failed when what was acknowledged was last looked at.
+	seen   int
+	failed int // calls that ended in an error and were repeated
+	asked  int // rounds of requests through the zone
+}
+
+// retriable says whether an error is one that clients try again after: no answer, or one that says so.
+func retriable(err error) bool {
+	var res *smithyhttp.ResponseError
+	var sent *smithyhttp.RequestSendError
+	switch {
+	case errors.As(err, &sent), errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return true
+	case errors.As(err, &res):
+		return res.HTTPStatusCode() >= 500
+	}
+	return false
+}
+
+// settling says whether an error is AWS's word that something else must end first.
+func settling(err error) bool {
+	return isCode(err, "ConflictException", "DependencyViolation", "ResourceInUseException")
+}
+
+// until repeats a call until it is answered. An answer that is neither success nor to be tried again fails the test.
+func (d *driver) until(what string, call func(ctx context.Context) error) {
+	d.t.Helper()
+	ctx := d.t.Context()
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
+		err := call(ctx)
+		switch {
+		case err == nil:
+			return
+		case retriable(err):
+			d.failed++
+		case settling(err):
+			time.Sleep(20 * time.Millisecond)
+		default:
+			d.t.Fatalf("%s in life %d, after %d failures of the server: %v\n%s", what, d.zone.life, d.by.count(), err, d.server.tail())
+		}
+		if err := d.by.wait(ctx); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	d.t.Fatalf("%s is not answered\n%s", what, d.server.tail())
+}
+
+// check looks, after the server failed, at everything that was acknowledged.
+func (d *driver) check() {
+	d.t.Helper()
+	for n := d.by.count(); n != d.seen; n = d.by.count() {
+		d.seen = n
+		for _, s := range steps() {
+			if id, ok := d.made[s.name]; ok {
+				d.until(s.name+" was made and is looked for", func(ctx context.Context) error { return s.find(ctx, d.zone, id) })
+				if rand.IntN(3) == 0 {
+					d.make(s)
+				}
+			}
+			if id, ok := d.dropped[s.name]; ok {
+				d.until(s.name+" was removed and is looked for", func(ctx context.Context) error {
+					err := s.find(ctx, d.zone, id)
+					if isGone(err) {
+						return nil
+					}
+					if err == nil {
+						d.t.Fatalf("%s %s was removed and is there", s.name, id)
+					}
+					return err
+				})
+			}
+		}
+	}
+}
+
+// make makes what a step makes, or makes it again, which must change nothing.
+func (d *driver) make(s step) {
+	d.t.Helper()
+	d.until("making "+s.name, func(ctx context.Context) error {
+		id, err := s.make(ctx, d.zone)
+		if err != nil {
+			return err
+		}
+		if old, ok := d.made[s.name]; ok && old != id {
+			d.t.Fatalf("%s made again is %s, was %s", s.name, id, old)
+		}
+		d.made[s.name], d.zone.ids[s.name] = id, id
+		return nil
+	})
+}
+
+func (d *driver) drop(s step) {
+	d.t.Helper()
+	id := d.made[s.name]
+	// Whether it is there is not known from now until the removal is acknowledged.
+	delete(d.made, s.name)
+	d.until("removing "+s.name, func(ctx context.Context) error {
+		err := s.drop(ctx, d.zone, id)
+		if isGone(err) {
+			return nil
+		}
+		return err
+	})
+	d.dropped[s.name] = id
+}
+
+// live takes one zone through its life.
+func (d *driver) live(life int) {
+	d.t.Helper()
+	d.zone.life, d.zone.ids, d.made, d.dropped = life, map[string]string{}, map[string]string{}, map[string]string{}
+	all := steps()
+	for _, s := range all {
+		d.make(s)
+		d.check()
+	}
+	for range 3 {
+		d.ask()
+		d.check()
+	}
+	for _, s := range slices.Backward(all) {
+		d.drop(s)
+		d.check()
+	}
+}
+
+// ask makes requests through the zone, which is up.
+func (d *driver) ask() {
+	d.t.Helper()
+	var name string
+	d.until("the zone's status", func(ctx context.Context) error {
+		a, err := d.zone.guest.lattice.GetServiceNetworkVpcAssociation(ctx, &vpclattice.GetServiceNetworkVpcAssociationInput{ServiceNetworkVpcAssociationIdentifier: d.zone.id("vpc-association")})
+		if err != nil {
+			return err
+		}
+		b, err := d.zone.owner.lattice.GetServiceNetworkServiceAssociation(ctx, &vpclattice.GetServiceNetworkServiceAssociationInput{ServiceNetworkServiceAssociationIdentifier: d.zone.id("service-association")})
+		if err != nil {
+			return err
+		}
+		name = *b.DnsEntry.DomainName
+		if a.Status != lattice.ServiceNetworkVpcAssociationStatusActive || b.Status != lattice.ServiceNetworkServiceAssociationStatusActive {
+			time.Sleep(20 * time.Millisecond)
+			return context.DeadlineExceeded
+		}
+		return nil
+	})
+	self, err := os.Executable()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for q, want := range map[string]string{"blue": "200 from the function", "green": "403"} {
+		before := d.by.count()
+		out, err := d.server.run(d.t.Context(), "exec", "--subnet", *d.zone.id("guest-subnet"), "--security-group", *d.zone.id("guest-group"), "--", self, probeArgument, "http://"+name+"/?q="+q)
+		if d.by.count() != before {
+			// What a crash cut off says nothing.
+			if err := d.by.wait(d.t.Context()); err != nil {
+				d.t.Fatal(err)
+			}
+			return
+		}
+		if err != nil || !strings.HasPrefix(string(out), want) {
+			d.t.Errorf("?q=%s in life %d after %d failures: %q, %v, want %s\n%s", q, d.zone.life, before, out, err, want, d.server.tail())
+		}
+	}
+	d.asked++
+}
+
+// killer kills the server at random moments and starts it again.
+type killer struct {
+	t      *testing.T
+	server *server
+
+	mu     sync.Mutex
+	kills  int
+	ready  chan struct{}
+	err    error
+	starts []time.Duration
+}
+
+func (k *killer) count() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.kills
+}
+
+func (k *killer) wait(ctx context.Context) error {
+	k.mu.Lock()
+	ready, err := k.ready, k.err
+	k.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-ready:
+	case <-ctx.Done():
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return errors.Join(k.err, ctx.Err())
+}
+
+// once kills the server and starts it again, killing it sometimes while it starts.
+func (k *killer) once() error {
+	ready := make(chan struct{})
+	k.mu.Lock()
+	k.kills++
+	k.ready = ready
+	k.mu.Unlock()
+	defer close(ready)
+	if err := k.server.kill(); err != nil {
+		return err
+	}
+	if rand.IntN(5) == 0 {
+		started := make(chan error, 1)
+		go func() { started <- k.server.start() }()
+		select {
+		case err := <-started:
+			if err != nil {
+				return err
+			}
+		case <-time.After(rand.N(400 * time.Millisecond)):
+		}
+		if err := k.server.kill(); err != nil {
+			return err
+		}
+	}
+	began := time.Now()
+	err := k.server.start()
+	k.starts = append(k.starts, time.Since(began))
+	return err
+}
+
+func (k *killer) run(n int) {
+	for range n {
+		time.Sleep(rand.N(600 * time.Millisecond))
+		if err := k.once(); err != nil {
+			k.mu.Lock()
+			k.err = err
+			k.mu.Unlock()
+			return
+		}
+	}
+}
+
+// A server that is killed at any moment has afterwards what it acknowledged, makes it real again, and takes repeated calls.
+func TestKilled(t *testing.T) {
+	s := newServer(t)
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.stop(t) })
+	if st := s.status(t); !st.DataPlane {
+		t.Skipf("there is no data plane here: %s", st.Why)
+	}
+	owner, guest := s.account(t, "owner"), s.account(t, "guest")
+	ready := make(chan struct{})
+	close(ready)
+	k := &killer{t: t, server: s, ready: ready}
+	d := &driver{t: t, server: s, by: k, zone: &zone{owner: owner, guest: guest}}
+	d.live(0)
+	before := s.namespaces()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		k.run(*points)
+	}()
+	lives := 1
+	for over := false; !over; lives++ {
+		select {
+		case <-done:
+			over = true
+		default:
+		}
+		d.live(lives)
+	}
+	<-done
+	if k.err != nil {
+		t.Fatal(k.err)
+	}
+	after := 0
+	for range 100 {
+		if after = s.namespaces(); after <= before {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	st := s.status(t)
+	if after > before || len(st.Failures) > 0 {
+		t.Errorf("with nothing there the server holds %d namespaces, %d before, and says of failures %v", after, before, st.Failures)
+	}
+	for _, table := range []string{"vpc", "subnet", "interface", "security-group", "service", "network", "target-group", "target", "network-vpc", "network-service", "function"} {
+		if n := st.Resources[table]; n > 0 {
+			t.Errorf("%d rows of %s are left", n, table)
+		}
+	}
+	slices.Sort(k.starts)
+	t.Logf("%d kills in %d lives; %d calls ended in an error and were repeated; %d rounds of requests; started in %v (median), %v (longest); stored at the end: %v",
+		k.kills, lives, d.failed, d.asked, k.starts[len(k.starts)/2].Round(time.Millisecond), k.starts[len(k.starts)-1].Round(time.Millisecond), st.Resources)
+}

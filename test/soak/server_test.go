@@ -1,0 +1,257 @@
+package soak
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// server is a "trellis serve" that is killed and started again on the same data.
+type server struct {
+	binary, data, log string
+	flags             []string
+
+	mu       sync.Mutex
+	endpoint string
+	cmd      *exec.Cmd
+	ended    chan struct{}
+}
+
+// start starts the server and waits until it is ready. From the second time on it listens where it listened before.
+func (s *server) start() error {
+	listen := "127.0.0.1:0"
+	if s.endpoint != "" {
+		listen = strings.TrimPrefix(s.endpoint, "http://")
+	}
+	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(s.binary, append([]string{"serve", "--listen", listen, "--data", s.data}, s.flags...)...)
+	cmd.Stderr = log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	started, ended := make(chan error), make(chan struct{})
+	go func() {
+		// The server dies with the thread that started it, which is this one until it has ended.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			<-ended
+		}
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	ready := make(chan string, 1)
+	go func() {
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if endpoint, ok := strings.CutPrefix(lines.Text(), "ready "); ok {
+				ready <- endpoint
+			}
+		}
+		_ = cmd.Wait()
+		close(ended)
+	}()
+	s.mu.Lock()
+	s.cmd, s.ended = cmd, ended
+	s.mu.Unlock()
+	select {
+	case s.endpoint = <-ready:
+		return nil
+	case <-ended:
+		return errors.New("the server ended before it was ready:\n" + s.tail())
+	case <-time.After(time.Minute):
+		return errors.Join(errors.New("the server is not ready after a minute:\n"+s.tail()), s.kill())
+	}
+}
+
+func (s *server) tail() string {
+	log, err := os.ReadFile(s.log)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
+	return strings.Join(lines[max(0, len(lines)-20):], "\n")
+}
+
+// kill ends the server as a crash does, and says what is left of it.
+func (s *server) kill() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	processes, namespaces := family(s.cmd.Process.Pid)
+	if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	<-s.ended
+	var left []string
+	for range 100 {
+		if left = remains(processes, namespaces, filepath.Dir(s.data)); len(left) == 0 {
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return fmt.Errorf("the killed server left behind %q", left)
+}
+
+// stop ends the server as a service manager does.
+func (s *server) stop(t *testing.T) {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-s.ended:
+	case <-time.After(20 * time.Second):
+		t.Error("the server did not end within 20 s of SIGTERM", s.kill())
+	}
+	if log, err := os.ReadFile(s.log); err != nil || strings.Contains(string(log), "panic") || strings.Contains(string(log), "goroutine ") {
+		t.Errorf("the server's log tells of a panic: %v", err)
+	}
+}
+
+// namespaces is how many network namespaces the server holds.
+func (s *server) namespaces() int {
+	_, namespaces := family(s.cmd.Process.Pid)
+	return len(namespaces)
+}
+
+// run runs a command of the program for the server's data.
+func (s *server) run(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, s.binary, append([]string{"--data", s.data}, args...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("trellis %q: %w: %s", args, err, exit.Stderr)
+	}
+	return out, err
+}
+
+// status is what "trellis status" says.
+type status struct {
+	DataPlane bool   `json:"data_plane"`
+	Why       string `json:"data_plane_why"`
+	Revision  int64  `json:"revision"`
+	Applied   int64  `json:"applied"`
+	Resources map[string]int
+	Failures  map[string]string
+}
+
+func (s *server) status(t *testing.T) status {
+	t.Helper()
+	out, err := s.run(t.Context(), "status", "--json")
+	var st status
+	if err == nil {
+		err = json.Unmarshal(out, &st)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// family is a process with its descendants, each with its start time, and the network namespaces they hold.
+func family(root int) (map[int]string, map[string]bool) {
+	own, _ := os.Readlink("/proc/self/ns/net")
+	children, started := map[int][]int{}, map[int]string{}
+	for _, pid := range processIDs() {
+		if parent, start, ok := processStat(pid); ok {
+			children[parent] = append(children[parent], pid)
+			started[pid] = start
+		}
+	}
+	processes, namespaces := map[int]string{}, map[string]bool{}
+	for todo := []int{root}; len(todo) > 0; {
+		pid := todo[0]
+		todo = append(todo[1:], children[pid]...)
+		processes[pid] = started[pid]
+		for ns := range namespacesOf(pid) {
+			if ns != own {
+				namespaces[ns] = true
+			}
+		}
+	}
+	return processes, namespaces
+}
+
+func remains(processes map[int]string, namespaces map[string]bool, dir string) []string {
+	var left []string
+	for _, pid := range processIDs() {
+		if _, start, ok := processStat(pid); ok && processes[pid] == start {
+			left = append(left, fmt.Sprint("process ", pid))
+		}
+		for ns := range namespacesOf(pid) {
+			if namespaces[ns] {
+				left = append(left, fmt.Sprintf("namespace %s held by process %d", ns, pid))
+			}
+		}
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return append(left, err.Error())
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if f := strings.Fields(line); len(f) > 4 && (namespaces[f[3]] || strings.HasPrefix(f[4], dir+"/")) {
+			left = append(left, "mount "+f[4])
+		}
+	}
+	return left
+}
+
+func processIDs() []int {
+	entries, _ := os.ReadDir("/proc")
+	var out []int
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+func processStat(pid int) (parent int, start string, ok bool) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, "", false
+	}
+	// The name, in parentheses, may hold anything.
+	f := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
+	if len(f) < 20 || f[0] == "Z" {
+		return 0, "", false
+	}
+	parent, err = strconv.Atoi(f[1])
+	return parent, f[19], err == nil
+}
+
+func namespacesOf(pid int) map[string]bool {
+	out := map[string]bool{}
+	for _, pattern := range []string{"task/*/ns/net", "fd/*"} {
+		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/%s", pid, pattern))
+		for _, link := range links {
+			if to, err := os.Readlink(link); err == nil && strings.HasPrefix(to, "net:[") {
+				out[to] = true
+			}
+		}
+	}
+	return out
+}
