@@ -34,10 +34,11 @@ type contender struct {
 	allowed, large, denied netip.AddrPort
 }
 
-// Connections of clients, for bodies of one KiB and of one MiB.
+// Connections of clients. With few of them a proxy waits between requests; with many it finds several at each look, which
+// spares it most of the waiting and waking.
 const (
-	proxyConns = 64
-	largeConns = 8
+	fewConns  = 8
+	manyConns = 64
 )
 
 func (b *bench) proxies(ctx context.Context) error {
@@ -61,23 +62,24 @@ func (b *bench) proxies(ctx context.Context) error {
 	contenders = append(contenders, b.proxyPeers(ctx, l.target)...)
 
 	p := &proxyRun{bench: b, load: l, gateway: gateway}
-	allowed, err := p.compare(ctx, contenders, scenario{request: "/directory?q=blue", status: 200, body: load.Small, conns: proxyConns})
-	if err != nil {
+	var o outcomes
+	for _, s := range []struct {
+		to *map[string]*outcome
+		scenario
+	}{
+		{&o.allowed, scenario{request: allowedRequest, status: 200, body: load.Small, conns: fewConns}},
+		{&o.many, scenario{request: allowedRequest, status: 200, body: load.Small, conns: manyConns}},
+		{&o.denied, scenario{request: "/directory?q=green", status: 403, conns: fewConns, denied: true}},
+		{&o.large, scenario{request: "/large?q=blue", status: 200, body: load.Large, conns: fewConns, large: true}},
+	} {
+		if *s.to, err = p.compare(ctx, contenders, s.scenario); err != nil {
+			return err
+		}
+	}
+	if o.half, err = p.half(ctx, contenders, o.many); err != nil {
 		return err
 	}
-	denied, err := p.compare(ctx, contenders, scenario{request: "/directory?q=green", status: 403, conns: proxyConns, denied: true})
-	if err != nil {
-		return err
-	}
-	large, err := p.compare(ctx, contenders, scenario{request: "/large?q=blue", status: 200, body: load.Large, conns: largeConns, large: true})
-	if err != nil {
-		return err
-	}
-	half, err := p.half(ctx, contenders, allowed)
-	if err != nil {
-		return err
-	}
-	p.tell(allowed, denied, large, half)
+	p.tell(o)
 	return nil
 }
 
@@ -175,6 +177,8 @@ func listens(ctx context.Context, at netip.AddrPort, p *process.Process) error {
 	return fmt.Errorf("it does not listen after 30 s: %s", p.Tail())
 }
 
+const allowedRequest = "/directory?q=blue"
+
 // scenario is what is asked of every contender.
 type scenario struct {
 	request       string
@@ -201,6 +205,9 @@ type outcome struct {
 	cpu, user, rate, p50, p99 []float64
 	allocations               []float64
 }
+
+// outcomes are those of all scenarios, by contender.
+type outcomes struct{ allowed, many, denied, large, half map[string]*outcome }
 
 // proxyRun measures contenders in turns.
 type proxyRun struct {
@@ -296,7 +303,7 @@ func (p *proxyRun) half(ctx context.Context, contenders []contender, full map[st
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			j := scenario{request: "/directory?q=blue", status: 200, body: load.Small, conns: proxyConns}.job(c)
+			j := scenario{request: allowedRequest, status: 200, body: load.Small, conns: manyConns}.job(c)
 			j.Time, j.Rate = long, min(carried(trellis), carried(c.name))/2
 			j.Count = int(j.Rate * long.Seconds())
 			if out[c.name] == nil {
@@ -311,10 +318,9 @@ func (p *proxyRun) half(ctx context.Context, contenders []contender, full map[st
 }
 
 // tell makes figures of the outcomes.
-func (p *proxyRun) tell(allowed, denied, large, half map[string]*outcome) {
-	const group = "Proxy"
+func (p *proxyRun) tell(all outcomes) {
 	add := func(name string, unit report.Unit, from map[string]*outcome, get func(*outcome) []float64, aim *report.Aim, limit string) {
-		f := report.Figure{Group: group, Name: name, Unit: unit, Aim: aim, Limit: limit, Ours: report.Sample{Subject: trellis, Values: get(from[trellis])}}
+		f := report.Figure{Group: "Proxy", Name: name, Unit: unit, Aim: aim, Limit: limit, Ours: report.Sample{Subject: trellis, Values: get(from[trellis])}}
 		for _, n := range proxyNames {
 			if o := from[n]; o != nil {
 				f.Beside = append(f.Beside, report.Sample{Subject: n, Values: get(o)})
@@ -326,20 +332,29 @@ func (p *proxyRun) tell(allowed, denied, large, half map[string]*outcome) {
 	rate := func(o *outcome) []float64 { return o.rate }
 	p50 := func(o *outcome) []float64 { return o.p50 }
 	p99 := func(o *outcome) []float64 { return o.p99 }
-	add("CPU per allowed request, 1 KiB body", report.Micros, allowed, cpu, &report.Aim{Value: 1.2, Of: relay}, kernelShare(allowed))
-	add("allowed requests a second, one core", report.PerSecond, allowed, rate, nil,
-		fmt.Sprintf("the core under test; the relay's figure is near what the other core can ask and answer, %d connections.", proxyConns))
-	add("p50 at full load", report.Micros, allowed, p50, nil, fmt.Sprintf("the queue: %d requests are under way at any time, so it is %d times the time of one.", proxyConns, proxyConns))
-	add("p99 at full load", report.Micros, allowed, p99, nil, "the same queue, and garbage collection where there is some.")
-	add("p50 at half load", report.Micros, half, p50, nil, "")
-	add("p99 at half load", report.Micros, half, p99, &report.Aim{Value: 1, Of: nginx},
-		fmt.Sprintf("bursts in the load generator itself, which shares its core with the target: the relay's own figure; %.0f requests a second.", report.Sample{Values: half[trellis].rate}.Median()))
-	add("CPU per denied request", report.Micros, denied, cpu, &report.Aim{Value: 1, Of: nginx}, kernelShare(denied))
-	add("denied requests a second, one core", report.PerSecond, denied, rate, nil, "as for allowed ones; Trellis says in the answer's body which policy denied, and logs why.")
-	add("CPU per response of 1 MiB", report.Micros, large, cpu, nil, kernelShare(large))
-	add("bodies of 1 MiB, one core", report.MiBASecond, large, rate, nil, "copying between socket buffers, twice through user space.")
-	add("allocations per allowed request", report.Each, map[string]*outcome{trellis: allowed[trellis]}, func(o *outcome) []float64 { return o.allocations }, &report.Aim{Value: 0.05},
-		"")
+	for _, s := range []struct {
+		clients int
+		from    map[string]*outcome
+		aim     *report.Aim
+	}{{fewConns, all.allowed, &report.Aim{Value: 1.2, Of: relay}}, {manyConns, all.many, nil}} {
+		at := fmt.Sprintf(", %d clients", s.clients)
+		queue := fmt.Sprintf("the queue: %d requests are under way at any time.", s.clients)
+		add("CPU per allowed request of 1 KiB"+at, report.Micros, s.from, cpu, s.aim, kernelShare(s.from))
+		add("allowed requests a second, one core"+at, report.PerSecond, s.from, rate, nil, "the core under test or, where the relay's figure is no higher, the other one, which asks and answers.")
+		add("p50 at full load"+at, report.Micros, s.from, p50, nil, queue)
+		add("p99 at full load"+at, report.Micros, s.from, p99, nil, queue)
+	}
+	at := fmt.Sprintf(", %d clients, %.0f requests a second", manyConns, report.Sample{Values: all.half[trellis].rate}.Median())
+	const shared = "the load generator, which shares its core with the target, in so far as the relay's figure is no better."
+	add("p50 at half load"+at, report.Micros, all.half, p50, nil, shared)
+	add("p99 at half load"+at, report.Micros, all.half, p99, &report.Aim{Value: 1, Of: nginx}, shared)
+	at = fmt.Sprintf(", %d clients", fewConns)
+	add("CPU per denied request"+at, report.Micros, all.denied, cpu, &report.Aim{Value: 1, Of: nginx}, kernelShare(all.denied))
+	add("denied requests a second, one core"+at, report.PerSecond, all.denied, rate, nil, "the core under test.")
+	add("CPU per response of 1 MiB"+at, report.Micros, all.large, cpu, nil, kernelShare(all.large))
+	add("bodies of 1 MiB, one core"+at, report.MiBASecond, all.large, rate, nil, "copying between socket buffers, twice through user space.")
+	add("allocations per allowed request", report.Each, map[string]*outcome{trellis: all.many[trellis]}, func(o *outcome) []float64 { return o.allocations }, &report.Aim{Value: 0.05},
+		"what is allocated at all, connections and the access log's file included; less than one in twenty requests counts as none.")
 }
 
 // kernelShare says where a request's time is spent.
