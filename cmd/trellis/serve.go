@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -99,6 +100,9 @@ func (s *shutdown) run() error {
 func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer, log *slog.Logger) (err error) {
 	var down shutdown
 	defer func() { err = errors.Join(err, down.run()) }()
+	if strings.Trim(o.region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || o.region == "" {
+		return fmt.Errorf("%q is not the name of a region, such as us-east-1", o.region)
+	}
 	if o.data, err = filepath.Abs(o.data); err != nil {
 		return err
 	}
@@ -129,7 +133,7 @@ func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer,
 		return fmt.Errorf("cannot listen at %s: %w", o.listen, err)
 	}
 	down.add(func() error { return ignoreClosed(listener.Close()) })
-	endpoint := "http://" + listener.Addr().String()
+	endpoint := endpointOf(listener.Addr())
 	control := access.New(view, keys)
 	name, err := hostName(filepath.Join(o.data, "host"))
 	if err != nil {
@@ -152,10 +156,11 @@ func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer,
 	if o.dev {
 		authorizer = localAccounts{control, view}
 	}
-	handler, err := aws.New(aws.Config{
+	config := aws.Config{
 		Services: services(view, control, plane, lattice, requests), Credentials: control, Authorizer: authorizer, Logger: log, Observe: plane.metrics.observe,
-		Hosts: []string{listener.Addr().String()}, Dev: o.dev,
-	})
+		Hosts: []string{o.listen, listener.Addr().String()}, Dev: o.dev,
+	}
+	handler, err := aws.New(config)
 	if err != nil {
 		return err
 	}
@@ -184,12 +189,12 @@ func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer,
 	if err := serveAdmin(run, o.data, admin.New(view, profiles, plane, info, metrics, log), admin.NewExecServer(view, plane.runner(name, view), log), &down, &running, log); err != nil {
 		return err
 	}
-	web := &http.Server{Handler: front(api, metrics), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	web := &http.Server{Handler: front(config.AnswersFor, api, metrics), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	down.add(func() error { return finish(web) })
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	if noDataPlane != "" {
-		fmt.Fprintf(stdout, "control plane only: %s\n", noDataPlane)
+		fmt.Fprintf(stdout, "no data plane: %s\n", noDataPlane)
 	}
 	fmt.Fprintf(stdout, "profiles %s\nready %s\n", profiles.Path(), endpoint)
 	select {
@@ -198,6 +203,14 @@ func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer,
 	case err := <-failed:
 		return err
 	}
+}
+
+// endpointOf is the URL that clients on this machine reach the listener at.
+func endpointOf(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return fmt.Sprintf("http://127.0.0.1:%d", tcp.Port)
+	}
+	return "http://" + addr.String()
 }
 
 // finish lets calls under way end and cuts off connections that have none: a connection that never carried a request
@@ -219,9 +232,9 @@ func configPath(o options) string {
 }
 
 // front answers /health and /metrics beside the APIs. Neither can be mistaken for an API call: those are signed.
-func front(api, metrics http.Handler) http.Handler {
+func front(answersFor func(host string) bool, api, metrics http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet && r.Header.Get("Authorization") == "" && r.URL.RawQuery == "" {
+		if answersFor(r.Host) && r.Method == http.MethodGet && r.Header.Get("Authorization") == "" && r.URL.RawQuery == "" {
 			switch r.URL.Path {
 			case "/health":
 				w.Header().Set("Content-Type", "application/json")

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,7 +60,7 @@ type Config struct {
 	Authorizer  Authorizer // nil allows every verified caller
 	Logger      *slog.Logger
 	Observe     func(Call)
-	Hosts       []string // host names answered besides loopback and AWS's own
+	Hosts       []string // answered besides loopback and AWS's own; an unspecified address is every one
 	Dev         bool     // accept the local convention of keys, from loopback only
 	Now         func() time.Time
 }
@@ -70,10 +71,7 @@ func New(config Config) (http.Handler, error) {
 	if config.Credentials == nil {
 		return nil, errors.New("aws: no credentials to verify against")
 	}
-	h := &handler{Config: config, services: map[string]*service{}, hosts: map[string]bool{}}
-	for _, host := range config.Hosts {
-		h.hosts[hostname(host)] = true
-	}
+	h := &handler{Config: config, services: map[string]*service{}}
 	if h.Now == nil {
 		h.Now = time.Now
 	}
@@ -96,7 +94,6 @@ func New(config Config) (http.Handler, error) {
 type handler struct {
 	Config
 	services map[string]*service // by signing name
-	hosts    map[string]bool
 	keys     sigv4.Keys
 }
 
@@ -118,7 +115,7 @@ type call struct {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{h: h, w: w, r: r, id: requestID(), started: h.Now(), log: h.Logger}
 	w.Header().Set("X-Amzn-Requestid", c.id)
-	if !h.answersFor(r.Host) {
+	if !h.AnswersFor(r.Host) {
 		http.Error(w, "This server does not answer for the host named in the request.", http.StatusMisdirectedRequest)
 		c.observe(http.StatusMisdirectedRequest, "UnknownHost")
 		return
@@ -164,15 +161,17 @@ func (c *call) observe(status int, code string) {
 	c.h.Observe(done)
 }
 
-// answersFor keeps web pages from reaching the server under a name of theirs.
-func (h *handler) answersFor(host string) bool {
+// AnswersFor keeps web pages from reaching the server under a name of theirs.
+func (c *Config) AnswersFor(host string) bool {
 	name := hostname(host)
-	if name == "localhost" || strings.HasSuffix(name, ".localhost") || h.hosts[name] ||
-		strings.HasSuffix(name, ".amazonaws.com") || strings.HasSuffix(name, ".api.aws") {
-		return true
-	}
 	ip := net.ParseIP(name)
-	return ip != nil && ip.IsLoopback()
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") || strings.HasSuffix(name, ".amazonaws.com") || strings.HasSuffix(name, ".api.aws") ||
+		ip != nil && ip.IsLoopback() ||
+		slices.ContainsFunc(c.Hosts, func(own string) bool {
+			own = hostname(own)
+			everywhere := own == "" || net.ParseIP(own).IsUnspecified()
+			return own == name && name != "" || everywhere && ip != nil
+		})
 }
 
 // hostname is a host without port, brackets and case.

@@ -264,21 +264,30 @@ func TestSizes(t *testing.T) {
 }
 
 func TestHosts(t *testing.T) {
-	h, err := aws.New(aws.Config{Services: services(&recorder{}), Credentials: keyring{}, Hosts: []string{"Trellis.example:4566", "[fd00::1]:80"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for host, known := range map[string]bool{
-		"localhost:4566": true, "127.0.0.1": true, "127.9.9.9:1": true, "[::1]:4566": true, "vpc-lattice.eu-west-1.amazonaws.com": true,
-		"lambda.localhost:4566": true, "trellis.EXAMPLE": true, "[fd00::1]:9": true, "ec2.eu-west-1.api.aws": true,
-		"": false, "example.com": false, "localhost.example.com": false, "10.0.0.1:4566": false, "evilamazonaws.com": false, "[::2]": false,
+	own := []string{"Trellis.example:4566", "[fd00::1]:80"}
+	for _, test := range []struct {
+		hosts []string
+		host  string
+		known bool
+	}{
+		{own, "localhost:4566", true}, {own, "127.0.0.1", true}, {own, "127.9.9.9:1", true}, {own, "[::1]:4566", true},
+		{own, "vpc-lattice.eu-west-1.amazonaws.com", true}, {own, "lambda.localhost:4566", true}, {own, "trellis.EXAMPLE", true},
+		{own, "[fd00::1]:9", true}, {own, "ec2.eu-west-1.api.aws", true},
+		{own, "", false}, {own, "example.com", false}, {own, "localhost.example.com", false}, {own, "10.0.0.1:4566", false},
+		{own, "evilamazonaws.com", false}, {own, "[::2]", false},
+		{[]string{"0.0.0.0:4566"}, "10.0.0.1:4566", true}, {[]string{"[::]:4566"}, "[fd00::1]:4566", true}, {[]string{":4566"}, "10.0.0.1", true},
+		{[]string{":4566"}, "example.com:4566", false}, {[]string{":4566"}, "", false}, {nil, "10.0.0.1", false},
 	} {
+		h, err := aws.New(aws.Config{Services: services(&recorder{}), Credentials: keyring{}, Hosts: test.hosts})
+		if err != nil {
+			t.Fatal(err)
+		}
 		r := httptest.NewRequest("GET", "/services", nil)
-		r.Host = host
+		r.Host = test.host
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
-		if got := w.Code != http.StatusMisdirectedRequest; got != known {
-			t.Errorf("host %q answers %d", host, w.Code)
+		if got := w.Code != http.StatusMisdirectedRequest; got != test.known {
+			t.Errorf("a server for %q answers host %q with %d", test.hosts, test.host, w.Code)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -40,7 +41,10 @@ type account struct {
 }
 
 func (c *client) accounts() *cobra.Command {
-	accounts := &cobra.Command{Use: "accounts", Short: "Make and list AWS accounts"}
+	accounts := &cobra.Command{Use: "accounts", Short: "Make and list AWS accounts", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return errors.New("say \"accounts create\" or \"accounts list\"")
+		}}
 	var id, email string
 	var asJSON bool
 	create := &cobra.Command{

@@ -87,7 +87,10 @@ func (c client) ask(ctx context.Context, method, path string, in, out any) error
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx, adminSocket) }}
 	defer transport.CloseIdleConnections()
 	res, err := (&http.Client{Transport: transport}).Do(req)
-	if err != nil {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return fmt.Errorf("the server in %s hung up: it ended, or belongs to another user", c.dir)
+	case err != nil:
 		return errors.Unwrap(err)
 	}
 	defer res.Body.Close()
