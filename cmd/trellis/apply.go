@@ -61,7 +61,7 @@ type host struct {
 }
 
 // resync is how long a plan may stand before it is held against the kernel again.
-const resync = time.Second
+const resync = 750 * time.Millisecond
 
 // drain is how long requests under way may go on in a namespace that is to be dropped.
 const drain = 2 * time.Second

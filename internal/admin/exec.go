@@ -159,6 +159,10 @@ func (e *ExecServer) open(ctx context.Context, cmd *Command) (*vpc.NetworkInterf
 }
 
 func (e *ExecServer) close(ctx context.Context, id string) {
+	if ctx.Err() != nil {
+		// The server ends, and its store with it. Sweep finds the interface when it starts again.
+		return
+	}
 	err := e.view.Update(context.WithoutCancel(ctx), func(tx *state.Tx) error {
 		state.Interfaces.Delete(tx, id)
 		return nil

@@ -1,0 +1,122 @@
+package faults
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"golang.org/x/sys/unix"
+)
+
+// hostilePort is where what should not arrive would.
+const hostilePort = 9999
+
+// datagram is an IPv4 packet with a UDP datagram in it.
+func datagram(from, to netip.Addr, text string) []byte {
+	p := make([]byte, 28, 28+len(text))
+	p[0], p[8], p[9] = 0x45, 64, unix.IPPROTO_UDP
+	binary.BigEndian.PutUint16(p[2:], uint16(28+len(text)))
+	copy(p[12:], from.AsSlice())
+	copy(p[16:], to.AsSlice())
+	binary.BigEndian.PutUint16(p[20:], hostilePort)
+	binary.BigEndian.PutUint16(p[22:], hostilePort)
+	binary.BigEndian.PutUint16(p[24:], uint16(8+len(text)))
+	return append(p, text...)
+}
+
+// inject sends packets as their header says, whoever they claim to be from.
+func inject(from, to netip.Addr, text string) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	for range 10 {
+		if err := unix.Sendto(fd, datagram(from, to, text), 0, &unix.SockaddrInet4{Addr: to.As4()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A program that forges its source, or sends to a peer VPC's own addresses or through it, reaches nobody: what arrives is counted
+// where it would, and what is honest arrives.
+func TestPrivilegedHostilePackets(t *testing.T) {
+	s := start(t, 0)
+	z := s.zone(t)
+	victim := z.start(t, "listen", fmt.Sprint(hostilePort))
+	address := victim.line(t)
+
+	// A peer VPC, and one behind it.
+	vpc := func(cidr string) *zone {
+		v := &zone{server: s, ec2: z.ec2, lattice: z.lattice, account: z.account}
+		v.vpc = *must(t, z.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String(cidr + "0.0/16")}).Vpc.VpcId
+		v.subnet = *must(t, z.ec2.CreateSubnet, &ec2.CreateSubnetInput{VpcId: &v.vpc, CidrBlock: aws.String(cidr + "0.0/24")}).Subnet.SubnetId
+		v.group = *must(t, z.ec2.CreateSecurityGroup, &ec2.CreateSecurityGroupInput{GroupName: aws.String("all"), Description: aws.String("all"), VpcId: &v.vpc}).GroupId
+		must(t, z.ec2.AuthorizeSecurityGroupIngress, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &v.group, IpProtocol: aws.String("-1"), CidrIp: aws.String("0.0.0.0/0")})
+		return v
+	}
+	peer, beyond := vpc("10.1."), vpc("10.2.")
+	route := func(v *zone, to, peering string) {
+		tables := must(t, z.ec2.DescribeRouteTables, &ec2.DescribeRouteTablesInput{}).RouteTables
+		for _, table := range tables {
+			if *table.VpcId == v.vpc {
+				must(t, z.ec2.CreateRoute, &ec2.CreateRouteInput{RouteTableId: table.RouteTableId, DestinationCidrBlock: &to, VpcPeeringConnectionId: &peering})
+			}
+		}
+	}
+	connect := func(a, b *zone) string {
+		id := must(t, z.ec2.CreateVpcPeeringConnection, &ec2.CreateVpcPeeringConnectionInput{VpcId: &a.vpc, PeerVpcId: &b.vpc}).VpcPeeringConnection.VpcPeeringConnectionId
+		must(t, z.ec2.AcceptVpcPeeringConnection, &ec2.AcceptVpcPeeringConnectionInput{VpcPeeringConnectionId: id})
+		return *id
+	}
+	near, far := connect(z, peer), connect(peer, beyond)
+	route(z, "10.1.0.0/16", near)
+	route(z, "10.2.0.0/16", near)
+	route(peer, "10.0.0.0/16", near)
+	route(peer, "10.2.0.0/16", far)
+	route(beyond, "10.1.0.0/16", far)
+	route(beyond, "10.0.0.0/16", far)
+
+	neighbour, stranger := peer.start(t, "send"), beyond.start(t, "send")
+	same := z.start(t, "send")
+	inSame, inPeer, inBeyond := same.line(t), neighbour.line(t), stranger.line(t)
+	for _, c := range []struct {
+		name, from, to string
+		by             *inner
+	}{
+		{"spoofed source of the same VPC", z.address, address, same},
+		{"spoofed source of nowhere", "192.0.2.1", address, same},
+		{"spoofed source through a peering", inBeyond, address, neighbour},
+		{"transit through the peer", inBeyond, address, stranger},
+	} {
+		if got := c.by.get(t, fmt.Sprintf("%s %s hostile", c.from, c.to)); got != "sent" {
+			t.Errorf("%s: %s", c.name, got)
+		}
+	}
+	time.Sleep(200 * time.Millisecond)
+	for _, c := range []struct {
+		from string
+		by   *inner
+	}{{inSame, same}, {inPeer, neighbour}} {
+		if got := c.by.get(t, fmt.Sprintf("%s %s honest", c.from, address)); got != "sent" {
+			t.Error(got)
+		}
+	}
+	time.Sleep(200 * time.Millisecond)
+	if got := victim.get(t, ""); got != "honest 20 hostile 0" {
+		t.Errorf("the victim got %s, want honest 20 hostile 0", got)
+	}
+	// The resolver takes connections from its own VPC, and none from a peer.
+	if got := z.start(t, "ask").get(t, "10.0.0.2:53"); got != "connected" {
+		t.Errorf("the resolver to its own VPC: %s", got)
+	}
+	if got := peer.start(t, "ask").get(t, "10.0.0.2:53"); !strings.Contains(got, "timeout") {
+		t.Errorf("the resolver to a peer: %s, want a timeout", got)
+	}
+}

@@ -1,0 +1,196 @@
+package faults
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
+	"github.com/aws/smithy-go"
+	"golang.org/x/sys/unix"
+)
+
+// Ten thousand idle connections cost little memory, others are served meanwhile, and it is given back.
+func TestPrivilegedIdleConnections(t *testing.T) {
+	s := start(t, 0)
+	z := s.zone(t)
+	p := z.start(t, "ask")
+	if got := p.get(t, z.url("/")); got != fine {
+		t.Fatal(got)
+	}
+	before := s.rss(t)
+	idle := z.start(t, "idle", z.name+":80", "10000")
+	if got := idle.line(t); got != "open 10000" {
+		t.Fatal(got)
+	}
+	if n := s.metric(t, "trellis_proxy_connections"); n < 10_000 {
+		t.Errorf("%v connections are open", n)
+	}
+	during := s.rss(t)
+	if got := p.get(t, z.url("/")); got != fine {
+		t.Errorf("meanwhile: %s", got)
+	}
+	idle.in.Close()
+	eventually(t, "their end", func() bool { return s.metric(t, "trellis_proxy_connections") < 10 })
+	t.Logf("resident: %d MiB before, %d MiB with them, %d MiB after", before, during, s.rss(t))
+	if more := during - before; more > 200 {
+		t.Errorf("10,000 idle connections take %d MiB", more)
+	}
+	if got := p.get(t, z.url("/")); got != fine {
+		t.Errorf("afterwards: %s", got)
+	}
+}
+
+// Without a free descriptor the server refuses what needs one, goes on with what it has, and recovers.
+func TestPrivilegedNoDescriptors(t *testing.T) {
+	s := start(t, 0)
+	z := s.zone(t)
+	p := z.start(t, "ask")
+	if got := p.get(t, z.url("/")); got != fine {
+		t.Fatal(got)
+	}
+	must(t, z.ec2.DescribeVpcs, &ec2.DescribeVpcsInput{})
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var old unix.Rlimit
+	if err := unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_NOFILE, nil, &old); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(len(fds) / 2), Max: old.Max}, nil); err != nil {
+		t.Fatal(err)
+	}
+	// The client's connection to the API is kept, so that the API can be asked.
+	made := must(t, z.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String("10.9.0.0/16")}).Vpc
+	if got := p.get(t, z.url("/")); got == fine {
+		t.Error("a new connection was served without a descriptor")
+	}
+	if got := must(t, z.ec2.DescribeVpcs, &ec2.DescribeVpcsInput{VpcIds: []string{*made.VpcId}}).Vpcs[0].State; got == "available" {
+		t.Error("a VPC without a namespace is available")
+	}
+	if err := unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_NOFILE, &old, nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "an answer", func() bool { return p.get(t, z.url("/")) == fine })
+	eventually(t, "the VPC", func() bool {
+		return must(t, z.ec2.DescribeVpcs, &ec2.DescribeVpcsInput{VpcIds: []string{*made.VpcId}}).Vpcs[0].State == "available"
+	})
+	s.alive(t)
+}
+
+// A log that stalls costs no request: records are dropped and counted, and written again when it recovers.
+func TestPrivilegedStalledLog(t *testing.T) {
+	s := start(t, 0)
+	z := s.zone(t)
+	name := "access"
+	must(t, z.logs.CreateLogGroup, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &name})
+	destination := "arn:aws:logs:us-east-1:" + z.account + ":log-group:" + name
+	must(t, z.lattice.CreateAccessLogSubscription, &vpclattice.CreateAccessLogSubscriptionInput{ResourceIdentifier: &z.service, DestinationArn: &destination})
+	p := z.start(t, "ask")
+	var files []string
+	eventually(t, "a record", func() bool {
+		if got := p.get(t, z.url("/")); got != fine {
+			t.Fatal(got)
+		}
+		files, _ = filepath.Glob(filepath.Join(s.data, "logs", "*", "*"))
+		return len(files) == 1
+	})
+	// A pipe that nobody reads stalls whoever opens it.
+	if err := errors.Join(os.Remove(files[0]), unix.Mkfifo(files[0], 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	load := z.start(t, "stream", z.url("/"))
+	load.line(t)
+	eventually(t, "a dropped record", func() bool { return s.metric(t, "trellis_proxy_access_log_dropped_total") > 0 })
+	load.in.Close()
+	if got := load.line(t); !strings.Contains(got, " 0 ") && !strings.HasSuffix(got, " 0") {
+		t.Errorf("requests, wrong ones: %s", got)
+	}
+	if got := p.get(t, z.url("/")); got != fine {
+		t.Errorf("with a stalled log: %s", got)
+	}
+	t.Logf("resident: %d MiB", s.rss(t))
+
+	pipe, err := os.OpenFile(files[0], os.O_RDWR|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(files[0]); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, pipe) }()
+	eventually(t, "records again", func() bool {
+		if got := p.get(t, z.url("/")); got != fine {
+			t.Fatal(got)
+		}
+		text, err := os.ReadFile(files[0])
+		return err == nil && bytes.Count(text, []byte("\n")) > 1
+	})
+	pipe.Close()
+}
+
+// A full disk refuses writes with an error to retry, loses nothing, and is forgotten once there is room.
+func TestPrivilegedFullDisk(t *testing.T) {
+	s := start(t, 600)
+	z := s.zone(t)
+	p := z.start(t, "ask")
+	group := func(i int) (string, error) {
+		out, err := z.ec2.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: aws.String(fmt.Sprint("g", i)), Description: aws.String("disk"), VpcId: &z.vpc})
+		if err != nil {
+			return "", err
+		}
+		return *out.GroupId, nil
+	}
+	var made []string
+	for i := range 20 {
+		id, err := group(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, id)
+	}
+	filler, err := os.Create(filepath.Join(s.inside(), "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer filler.Close()
+	part := make([]byte, 1<<20)
+	for err == nil {
+		_, err = filler.Write(part)
+	}
+	if !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		_, err := group(100 + i)
+		var api smithy.APIError
+		if !errors.As(err, &api) || api.ErrorCode() != "Unavailable" {
+			t.Fatalf("with a full disk: %v, want Unavailable", err)
+		}
+	}
+	if got := p.get(t, z.url("/")); got != fine {
+		t.Errorf("with a full disk: %s", got)
+	}
+	if got := must(t, z.ec2.DescribeSecurityGroups, &ec2.DescribeSecurityGroupsInput{GroupIds: made}).SecurityGroups; len(got) != len(made) {
+		t.Errorf("%d of %d groups are there", len(got), len(made))
+	}
+	s.alive(t)
+	if err := os.Remove(filler.Name()); err != nil {
+		t.Fatal(err)
+	}
+	filler.Close()
+	eventually(t, "room", func() bool { _, err := group(200); return err == nil })
+	if got := must(t, z.ec2.DescribeSecurityGroups, &ec2.DescribeSecurityGroupsInput{GroupIds: made}).SecurityGroups; len(got) != len(made) {
+		t.Errorf("afterwards %d of %d groups are there", len(got), len(made))
+	}
+	s.alive(t)
+}
