@@ -72,8 +72,10 @@ func (c *client) run(ctx context.Context, command any) error {
 	if err != nil {
 		return err
 	}
-	if _, err := u.Write(raw[n:]); err != nil {
-		return err
+	if n < len(raw) {
+		if _, err := u.Write(raw[n:]); err != nil {
+			return err
+		}
 	}
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
