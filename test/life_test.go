@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
 )
 
@@ -51,6 +52,10 @@ func TestKilledServerComesBack(t *testing.T) {
 	if got := n.place().ask(t, ask{Method: "GET", URL: url, Sign: user}); !got[0].is(200) {
 		t.Fatalf("before: %s, want 200", got[0])
 	}
+	function := n.function(t, "survivor")
+	if out := n.invoke(t, "survivor", `{"do":"whoami"}`); out.FunctionError != nil {
+		t.Fatalf("before: the function says %s", out.Payload)
+	}
 	// It is killed while it is busy: what it acknowledged until then is to be there afterwards.
 	acknowledged := make(chan []string)
 	go func() {
@@ -85,8 +90,13 @@ func TestKilledServerComesBack(t *testing.T) {
 	if got := must(t, a.lattice.GetService, &vpclattice.GetServiceInput{ServiceIdentifier: &l.id}); *got.DnsEntry.DomainName != l.name || got.Status != "ACTIVE" {
 		t.Errorf("the service is %s, %s", *got.DnsEntry.DomainName, got.Status)
 	}
-	if got := must(t, a.ec2.DescribeNetworkInterfaces, &ec2.DescribeNetworkInterfacesInput{}).NetworkInterfaces; len(got) != 0 {
-		t.Errorf("%d interfaces of programs that ended with the server are there", len(got))
+	for _, i := range must(t, a.ec2.DescribeNetworkInterfaces, &ec2.DescribeNetworkInterfacesInput{}).NetworkInterfaces {
+		if i.InterfaceType != ec2types.NetworkInterfaceTypeLambda {
+			t.Errorf("the interface of a program that ended with the server is there: %s", aws.ToString(i.Description))
+		}
+	}
+	if out := n.invoke(t, function, `{"do":"whoami"}`); out.FunctionError != nil || !strings.Contains(string(out.Payload), "assumed-role/survivor/survivor") {
+		t.Errorf("afterwards the function says %s", out.Payload)
 	}
 	// The program that was the target ended with the server. Another takes its place.
 	old := must(t, a.lattice.ListTargets, &vpclattice.ListTargetsInput{TargetGroupIdentifier: l.target.Id}).Items
@@ -127,5 +137,9 @@ func TestUnprivileged(t *testing.T) {
 	}
 	if got := n.place().get(t, url+"two"); !got.is(403) {
 		t.Errorf("from another account: %s, want 403", got)
+	}
+	n.function(t, "f")
+	if out := n.invoke(t, "f", `{"do":"whoami"}`); !strings.Contains(string(out.Payload), "assumed-role/f/f") {
+		t.Errorf("the function says %s", out.Payload)
 	}
 }
