@@ -48,14 +48,15 @@ func zone(t *testing.T, change func(*state.Tx)) *state.Snapshot {
 			Addr: netip.MustParseAddr("10.0.0.10"), Groups: []string{"sg-main"}, Type: vpc.PlainInterface, User: "alb"})
 		state.Interfaces.Put(tx, &vpc.NetworkInterface{Owner: owner("111111111111"), ID: "eni-reserved", VPC: "vpc-main", Subnet: "subnet-main",
 			Addr: netip.MustParseAddr("10.0.0.11"), Type: vpc.PlainInterface})
-		lb := &balancer.LoadBalancer{Owner: owner("111111111111"), Name: "alb", ID: "0123456789abcdef", Scheme: "internal", VPC: "vpc-main", Interfaces: []string{"eni-alb"}}
+		lb := &balancer.LoadBalancer{Owner: owner("111111111111"), Name: "alb", ID: "0123456789abcdef", Scheme: "internal", VPC: "vpc-main", Interfaces: []string{"eni-alb"},
+			Attributes: map[string]string{"idle_timeout.timeout_seconds": "120"}}
 		state.LoadBalancers.Put(tx, lb)
 		meta := func(id, name string) lattice.Meta {
 			return lattice.Meta{Owner: owner("111111111111"), ID: id, Name: name, Created: time.Unix(0, 0)}
 		}
 		state.TargetGroups.Put(tx, &lattice.TargetGroup{Meta: meta("tg-1", "tg"), Type: lattice.TypeALB, VPC: "vpc-main", Port: 80, Protocol: "HTTP"})
 		state.Targets.Put(tx, &lattice.Target{Owner: owner("111111111111"), TargetGroup: "tg-1", ID: lb.ARN(), Port: 80})
-		state.Services.Put(tx, &lattice.Service{Meta: meta("svc-0123456789abcdefg", "directory"), AuthType: lattice.AuthIAM})
+		state.Services.Put(tx, &lattice.Service{Meta: meta("svc-0123456789abcdefg", "directory"), AuthType: lattice.AuthIAM, IdleTimeout: 90})
 		state.AuthPolicies.Put(tx, &lattice.AuthPolicy{Resource: "svc-0123456789abcdefg", Document: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`})
 		state.Listeners.Put(tx, &lattice.Listener{Meta: meta("listener-1", "l"), Service: "svc-0123456789abcdefg", Protocol: "HTTP", Port: 80,
 			Default: lattice.Action{Forward: []lattice.Weighted{{TargetGroup: "tg-1", Weight: 100}}}})
@@ -113,6 +114,9 @@ func TestCompile(t *testing.T) {
 		t.Fatalf("proxied VPCs: %+v", h.Proxy.VPCs)
 	}
 	svc := h.Proxy.VPCs[0].Network.Services[0]
+	if svc.Idle != 90*time.Second || h.Proxy.LoadBalancers[0].Idle != 2*time.Minute {
+		t.Errorf("idle times: %v, %v", svc.Idle, h.Proxy.LoadBalancers[0].Idle)
+	}
 	if svc.Auth.Policy == nil || svc.Auth.Type != proxy.AuthIAM {
 		t.Errorf("auth: %+v", svc.Auth)
 	}

@@ -119,7 +119,8 @@ func (b *builder) service(id string) *proxy.Service {
 	if !ok || s.Deleting {
 		return nil
 	}
-	out := &proxy.Service{ID: s.ID, ARN: s.ARN(), Account: s.Account, Hosts: []string{s.Domain()}, Auth: b.auth(s.ID, s.AuthType), Tags: s.Tags}
+	out := &proxy.Service{ID: s.ID, ARN: s.ARN(), Account: s.Account, Hosts: []string{s.Domain()}, Auth: b.auth(s.ID, s.AuthType), Tags: s.Tags,
+		Idle: time.Duration(s.IdleTimeout) * time.Second}
 	if s.CustomDomain != "" {
 		out.Hosts = append(out.Hosts, strings.ToLower(s.CustomDomain))
 	}
@@ -221,6 +222,9 @@ func (b *builder) loadBalancer(lb *balancer.LoadBalancer) []*proxy.LoadBalancer 
 			continue
 		}
 		one := &proxy.LoadBalancer{ARN: lb.ARN(), VPC: lb.VPC, Namespace: node.ID, Addresses: []netip.Addr{node.Addr}}
+		if seconds, err := strconv.Atoi(lb.Attributes["idle_timeout.timeout_seconds"]); err == nil {
+			one.Idle = time.Duration(seconds) * time.Second
+		}
 		for l := range state.BalancerListeners.By(b, state.ByBalancer, lb.ARN()) {
 			listener := &proxy.Listener{ID: l.ARN, ARN: l.ARN, Port: uint16(l.Port), Protocol: proxy.Protocol(l.Protocol), Default: b.balancerAction(l.Default, node)}
 			for r := range state.BalancerRules.By(b, state.ByListener, l.ARN) {

@@ -36,9 +36,11 @@ type ServiceNetwork struct {
 type Service struct {
 	ID, ARN, Account string
 	// Hosts are the names the service answers to: its generated name and its custom domain name.
-	Hosts     []string
-	Auth      Auth
-	Tags      map[string]string
+	Hosts []string
+	Auth  Auth
+	Tags  map[string]string
+	// Idle is how long a connection may be without data once a request for the service came on it; 0 is the server's own limit.
+	Idle      time.Duration
 	Listeners []*Listener
 }
 
@@ -227,5 +229,7 @@ type LoadBalancer struct {
 	Namespace string
 	// Addresses are the node's own; the balancer listens on every listener's port at each of them.
 	Addresses []netip.Addr
+	// Idle is how long a connection may be without data; 0 is the server's own limit.
+	Idle      time.Duration
 	Listeners []*Listener
 }

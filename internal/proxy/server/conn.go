@@ -52,6 +52,7 @@ type conn struct {
 	rec     *proxy.Record
 	idBytes [36]byte
 	start   time.Time
+	idle    time.Duration
 	closing bool // the connection ends with this answer
 	linger  bool // the client may still be sending
 
@@ -98,7 +99,8 @@ func (c *conn) attach(k *socket, nc net.Conn) {
 	c.phase.Store(active)
 	c.client, c.local = addrPort(nc.RemoteAddr()), addrPort(nc.LocalAddr())
 	c.in = reader{nc: nc}
-	c.out = writer{nc: nc, timeout: c.srv.Timeouts.Idle}
+	c.idle = c.srv.Timeouts.Idle
+	c.out = writer{nc: nc, timeout: c.idle}
 	c.consumed, c.sent, c.st, c.front, c.linger = 0, 0, nil, nil, false
 }
 
@@ -149,13 +151,13 @@ func (c *conn) await() bool {
 	c.phase.Store(idle)
 	n, err := 0, error(nil)
 	if c.mem != nil {
-		n, err = c.read(c.in.buf, min(restless, c.srv.Timeouts.Idle))
+		n, err = c.read(c.in.buf, min(restless, c.idle))
 		if n == 0 && timedOut(err) {
 			c.strip()
 		}
 	}
 	if c.mem == nil {
-		if n, err = c.read(c.first[:], c.srv.Timeouts.Idle); n > 0 {
+		if n, err = c.read(c.first[:], c.idle); n > 0 {
 			c.equip()
 			copy(c.in.buf, c.first[:n])
 		}
@@ -267,6 +269,7 @@ func (c *conn) decide() {
 	}
 	dest, ok := c.front.Find(c.req.Host)
 	c.rec.Service = dest.Service
+	c.keepFor(dest.Service)
 	switch {
 	case !ok:
 		c.note.Refusal = "no service of that name and port is in the network of the caller's VPC"
@@ -287,6 +290,18 @@ func (c *conn) decide() {
 	}
 	c.route, c.note.Rule = dest.Match(&c.req)
 	c.act()
+}
+
+// keepFor takes on the idle time of what the request is for.
+func (c *conn) keepFor(s *proxy.Service) {
+	c.idle = c.srv.Timeouts.Idle
+	switch {
+	case s != nil && s.Idle > 0:
+		c.idle = s.Idle
+	case c.front.Balancer != nil && c.front.Balancer.Idle > 0:
+		c.idle = c.front.Balancer.Idle
+	}
+	c.out.timeout = c.idle
 }
 
 // authorize asks the policies. It has answered the request when it reports false.

@@ -102,7 +102,7 @@ func (c *conn) exchange(u *upstream) bool {
 
 // sendRequest sends the head and what is here of the body. It starts the pump for the rest.
 func (c *conn) sendRequest(u *upstream) (client, target error) {
-	c.up = writer{nc: u.in.nc, buf: proxy.AppendRequest(c.out.buf[:0], &c.req, &c.hop), timeout: c.srv.Timeouts.Idle, deadline: u.wdl}
+	c.up = writer{nc: u.in.nc, buf: proxy.AppendRequest(c.out.buf[:0], &c.req, &c.hop), timeout: c.idle, deadline: u.wdl}
 	chunked := c.req.Length == http1.Chunked
 	for target == nil && !c.body.done && c.body.buffered(&c.in) {
 		var data []byte
@@ -138,7 +138,7 @@ func (c *conn) sendRequest(u *upstream) (client, target error) {
 
 // pump sends the rest of the request's body on. Until join returns, the connection's reader is its own.
 func (c *conn) pump(u *upstream) {
-	client, target := send(&c.up, &c.in, &c.body, c.req.Length == http1.Chunked, c.srv.Timeouts.Idle)
+	client, target := send(&c.up, &c.in, &c.body, c.req.Length == http1.Chunked, c.idle)
 	nc := u.in.nc
 	c.pumped <- pumpResult{client, target}
 	if client != nil {
@@ -176,8 +176,8 @@ func (c *conn) join(u *upstream) pumpResult {
 func (c *conn) readResponse(u *upstream) error {
 	for {
 		pumping := c.pumping && len(c.pumped) == 0
-		u.in.deadline.set(u.in.nc, setRead, time.Now(), c.srv.Timeouts.Idle, c.in.end)
-		head, err := u.in.readHead(c.srv.Timeouts.Idle)
+		u.in.deadline.set(u.in.nc, setRead, time.Now(), c.idle, c.in.end)
+		head, err := u.in.readHead(c.idle)
 		switch {
 		case err != nil && timedOut(err) && pumping:
 			u.in.deadline = deadline{}
@@ -218,7 +218,7 @@ func (c *conn) relay(u *upstream) {
 	c.resBody = newBody(c.res.Length)
 	length := c.lengthOut()
 	c.head(length)
-	target, client := send(&c.out, &u.in, &c.resBody, length == http1.Chunked, c.srv.Timeouts.Idle)
+	target, client := send(&c.out, &u.in, &c.resBody, length == http1.Chunked, c.idle)
 	c.join(u)
 	switch {
 	case client != nil:

@@ -407,6 +407,24 @@ func TestTimeouts(t *testing.T) {
 	f.dial(t, blueNS, latticeAddr).ended(t) // nothing is sent, and nothing answered
 }
 
+func TestIdleTimeOfWhatIsAskedFor(t *testing.T) {
+	n := newNetwork()
+	target := n.target(t, serverNS, "10.0.0.5:80", func(nc net.Conn) { <-t.Context().Done() })
+	f := start(t, n, nil)
+	table := oneService(target)
+	service(table).Idle = 20 * time.Millisecond
+	table.LoadBalancers = []*proxy.LoadBalancer{{ARN: "arn:aws:elasticloadbalancing:us-east-1:111111111111:loadbalancer/app/one/1", Namespace: "eni-1",
+		Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.9")}, Idle: 20 * time.Millisecond, Listeners: service(table).Listeners}}
+	f.apply(t, table)
+	// Long before the server's own limit is reached.
+	if res, _ := f.dial(t, blueNS, latticeAddr).do(t, "GET", get("/")); res.StatusCode != 504 {
+		t.Errorf("the service answers %d", res.StatusCode)
+	}
+	if res, _ := f.dial(t, "eni-1", netip.MustParseAddrPort("10.0.0.9:80")).do(t, "GET", get("/")); res.StatusCode != 504 {
+		t.Errorf("the load balancer answers %d", res.StatusCode)
+	}
+}
+
 // FuzzNoSmuggling sends whatever the fuzzer makes up: a target never sees more requests than its client is answered 200.
 func FuzzNoSmuggling(f *testing.F) {
 	const host = "Host: " + svcHost + "\r\n"

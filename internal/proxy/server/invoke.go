@@ -83,7 +83,7 @@ func (c *conn) readBody(limit int) ([]byte, bool) {
 	}
 	var text []byte
 	for !c.body.done {
-		data, err := c.body.next(&c.in, c.srv.Timeouts.Idle)
+		data, err := c.body.next(&c.in, c.idle)
 		if err != nil {
 			c.failClient(err)
 			return nil, false
