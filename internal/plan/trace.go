@@ -29,7 +29,7 @@ type Path struct {
 }
 
 // trial is the id of the interface that a traced connection starts from.
-const trial = "the trial interface"
+const trial = "the caller"
 
 // Trace says whether a TCP connection from an origin to a host, an address or a name, opens on a port.
 func Trace(s *state.Snapshot, from Origin, host string, port uint16) Path {
