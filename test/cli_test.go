@@ -45,7 +45,7 @@ func TestCommandLine(t *testing.T) {
 		out, said string // patterns
 	}{
 		{[]string{"version"}, 0, `^trellis \S+\n$`, `^$`},
-		{[]string{"accounts", "list"}, 0, `(?m)^` + a.id + `\s+cli-first\s+cli-first$`, `^$`},
+		{[]string{"accounts", "list"}, 0, `(?m)^` + a.id + `\s+cli-first\s+cli-first`, `^$`},
 		{[]string{"accounts", "create", "cli-first", "--id", a.id}, 1, `^$`, a.id + ` exists`},
 		{[]string{"accounts", "create", "cli-third", "--id", "12"}, 1, `^$`, `12 digits`},
 		{[]string{"accounts", "create", "new\nline"}, 1, `^$`, `name`},
