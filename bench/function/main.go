@@ -12,12 +12,12 @@ import (
 )
 
 func main() {
-	if err := serve("http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	err := serve("http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/")
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
 }
 
+// serve answers events until the Runtime API no longer gives any.
 func serve(api string) error {
 	began := fmt.Sprint(time.Now().UnixNano())
 	for {

@@ -140,8 +140,6 @@ func (u *upstream) fresh() bool {
 	return u.raw.Control(u.poll) == nil && u.quiet
 }
 
-func (u *upstream) nc() net.Conn { return u.in.nc }
-
 func (u *upstream) close() {
 	_ = u.in.nc.Close()
 	u.pool.space.remove(u.in.nc)

@@ -75,19 +75,6 @@ func Embed(ctx context.Context, dir string) (*Store, error) {
 	return opened, nil
 }
 
-// socketFolder is a new folder for the sockets. It stands in the data directory, where that of a process that crashed is
-// found and removed, unless the path is too long for a socket's.
-func socketFolder(dir string) (string, error) {
-	sockets := filepath.Join(dir, "sockets")
-	if len(sockets) > 90 {
-		return os.MkdirTemp("", "trellis-etcd-")
-	}
-	if err := os.RemoveAll(sockets); err != nil {
-		return "", err
-	}
-	return sockets, os.Mkdir(sockets, 0o700)
-}
-
 // revokeAll ends the leases of processes that had the data before: this one has it to itself, so they are dead, and etcd
 // would believe them for a while yet.
 func revokeAll(ctx context.Context, cli *clientv3.Client) error {
