@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -76,8 +77,11 @@ func (b *builder) vpc(v *vpc.VPC) substrate.VPC {
 		if !i.InUse() {
 			continue // a reserved address, where nobody answers
 		}
-		out.Interfaces = append(out.Interfaces, substrate.Interface{ID: i.ID, Subnet: i.Subnet, Addresses: []netip.Addr{i.Addr},
-			SecurityGroups: i.Groups, Guests: i.Type == vpc.LambdaInterface})
+		one := substrate.Interface{ID: i.ID, Subnet: i.Subnet, Addresses: []netip.Addr{i.Addr}, SecurityGroups: i.Groups, Guests: i.Type == vpc.LambdaInterface}
+		if mac, err := net.ParseMAC(i.MAC); err == nil && len(mac) == len(one.MAC) {
+			one.MAC = substrate.MAC(mac)
+		}
+		out.Interfaces = append(out.Interfaces, one)
 	}
 	lists := vpc.ManagedPrefixLists(v.Region)
 	for g := range state.SecurityGroups.By(b, state.ByVPC, v.ID) {

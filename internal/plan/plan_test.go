@@ -3,6 +3,7 @@ package plan_test
 import (
 	"log/slog"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func zone(t *testing.T, change func(*state.Tx)) *state.Snapshot {
 		addVPC(tx, "222222222222", "blue", "10.0.0.0/16")
 		state.Peerings.Put(tx, &vpc.Peering{Owner: owner("111111111111"), ID: "pcx-1", Status: "active",
 			Requester: vpc.PeerSide{Owner: owner("111111111111"), VPC: "vpc-main"}, Accepter: vpc.PeerSide{Owner: owner("111111111111"), VPC: "vpc-peer", RemoteDNS: true}})
-		state.Interfaces.Put(tx, &vpc.NetworkInterface{Owner: owner("111111111111"), ID: "eni-alb", VPC: "vpc-main", Subnet: "subnet-main",
+		state.Interfaces.Put(tx, &vpc.NetworkInterface{Owner: owner("111111111111"), ID: "eni-alb", MAC: "02:0b:0a:00:00:0a", VPC: "vpc-main", Subnet: "subnet-main",
 			Addr: netip.MustParseAddr("10.0.0.10"), Groups: []string{"sg-main"}, Type: vpc.PlainInterface, User: "alb"})
 		state.Interfaces.Put(tx, &vpc.NetworkInterface{Owner: owner("111111111111"), ID: "eni-reserved", VPC: "vpc-main", Subnet: "subnet-main",
 			Addr: netip.MustParseAddr("10.0.0.11"), Type: vpc.PlainInterface})
@@ -107,7 +108,11 @@ func TestCompile(t *testing.T) {
 	if len(routes) != 2 || routes[0].Via != substrate.ViaLocal || routes[1].Via != substrate.ViaPeering || routes[1].Target != "pcx-1" {
 		t.Errorf("routes of vpc-main: %+v", routes)
 	}
-	if _, problems := substrate.Lower(h.Network); len(problems) != 0 {
+	layout, problems := substrate.Lower(h.Network)
+	if !slices.ContainsFunc(layout.Links, func(l substrate.Link) bool { return l.Owner == "eni-alb" && l.B.MAC.String() == "02:0b:0a:00:00:0a" }) {
+		t.Error("the interface does not have the address that the API shows")
+	}
+	if len(problems) != 0 {
 		t.Errorf("the network has problems: %v", problems)
 	}
 	if len(h.Proxy.VPCs) != 1 || h.Proxy.VPCs[0].Owner != "222222222222" || len(h.Proxy.VPCs[0].Bindings) != 2 {

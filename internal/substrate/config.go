@@ -104,6 +104,8 @@ type Interface struct {
 	ID        string
 	Subnet    string
 	Addresses []netip.Addr
+	// MAC is made from the ID where it is zero.
+	MAC MAC
 	// Public is the public IPv4 address mapped to the first IPv4 address, or zero.
 	Public         netip.Addr
 	SecurityGroups []string

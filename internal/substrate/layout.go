@@ -155,6 +155,13 @@ func macOf(id string) MAC {
 	return m
 }
 
+func (n *Interface) mac() MAC {
+	if n.MAC != (MAC{}) {
+		return n.MAC
+	}
+	return macOf(n.ID)
+}
+
 // MaxGuests is how many guests one interface can have.
 const MaxGuests = 1 << 12
 

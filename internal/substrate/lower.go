@@ -25,7 +25,7 @@ func Lower(cfg Config) (Layout, []Problem) {
 			l.Links = append(l.Links, Link{
 				Owner: n.ID,
 				A:     End{Namespace: id, Name: shortName("i", n.ID), MAC: gatewayMAC},
-				B:     End{Namespace: n.ID, Name: WorkloadLink, MAC: macOf(n.ID), Addresses: n.Addresses},
+				B:     End{Namespace: n.ID, Name: WorkloadLink, MAC: n.mac(), Addresses: n.Addresses},
 			})
 		}
 		if vx.InternetGateway != "" {
@@ -107,7 +107,7 @@ func (x *index) lowerVPC(vx *vpcIndex) Namespace {
 		for _, a := range n.Addresses {
 			link := shortName("i", n.ID)
 			ns.Routes = append(ns.Routes, Path{Owner: n.ID, Table: TableMain, Destination: host(a), Link: link})
-			ns.Neighbours = append(ns.Neighbours, Neighbour{Link: link, Address: a, MAC: macOf(n.ID)})
+			ns.Neighbours = append(ns.Neighbours, Neighbour{Link: link, Address: a, MAC: n.mac()})
 		}
 	}
 	if vx.Lattice != LatticeNone {
