@@ -3,6 +3,7 @@ package test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -94,6 +95,9 @@ func TestPeeringAndRoutes(t *testing.T) {
 	if got := one.place().get(t, url); !got.is(0) {
 		t.Errorf("without routes: %s, want a timeout", got)
 	}
+	if said := a.server.why(t, "--subnet", one.subnet, "--to", strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/")); !strings.Contains(said, "rtb-") {
+		t.Errorf("without routes why says %q, want the route table named", said)
+	}
 	there, back := one.route(t, "10.1.0.0/16", *p), two.route(t, "10.0.0.0/16", *p)
 	if got := one.place().get(t, url); !got.is(200) {
 		t.Errorf("with routes: %s, want 200", got)
@@ -147,5 +151,25 @@ func TestSecurityGroups(t *testing.T) {
 	}
 	if got := n.place().get(t, url); !got.is(0) {
 		t.Errorf("from another group: %s, want a timeout", got)
+	}
+	to := strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/")
+	if said := n.server.why(t, "--subnet", n.subnet, "--to", to); !strings.Contains(said, server) {
+		t.Errorf("from another group why says %q, want %s named", said, server)
+	}
+
+	// Network ACLs are between subnets.
+	second := *must(t, n.ec2.CreateSubnet, &ec2.CreateSubnetInput{VpcId: &n.vpc, CidrBlock: aws.String("10.0.1.0/24")}).Subnet.SubnetId
+	from := place{n.server, second, []string{client}}
+	if got := from.get(t, url); !got.is(200) {
+		t.Errorf("from another subnet: %s, want 200", got)
+	}
+	acl := *must(t, n.ec2.DescribeNetworkAcls, &ec2.DescribeNetworkAclsInput{Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{n.vpc}}}}).NetworkAcls[0].NetworkAclId
+	must(t, n.ec2.CreateNetworkAclEntry, &ec2.CreateNetworkAclEntryInput{NetworkAclId: &acl, RuleNumber: aws.Int32(50), Protocol: aws.String("6"), RuleAction: ec2types.RuleActionDeny,
+		Egress: aws.Bool(false), CidrBlock: aws.String("10.0.1.0/24"), PortRange: &ec2types.PortRange{From: aws.Int32(8080), To: aws.Int32(8080)}})
+	if got := from.get(t, url); !got.is(0) {
+		t.Errorf("with an ACL that denies: %s, want a timeout", got)
+	}
+	if said := n.server.why(t, "--subnet", second, "--security-group", client, "--to", to); !strings.Contains(said, acl) {
+		t.Errorf("with an ACL that denies why says %q, want %s named", said, acl)
 	}
 }

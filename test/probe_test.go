@@ -22,7 +22,7 @@ import (
 // patience is how long a client waits before it calls no answer a timeout.
 const patience = 2 * time.Second
 
-// ask is a request that the probe makes.
+// ask is a request that the probe makes, or with the method LOOKUP a name or address that it looks up.
 type ask struct {
 	Method, URL string
 	Header      http.Header
@@ -103,6 +103,14 @@ func probeAsk(text string) error {
 func (a ask) do() reply {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	if a.Method == "LOOKUP" {
+		find := net.DefaultResolver.LookupHost
+		if net.ParseIP(a.URL) != nil {
+			find = net.DefaultResolver.LookupAddr
+		}
+		found, err := find(ctx, a.URL)
+		return reply{Body: strings.Join(found, " "), Err: fmt.Sprint(err)}
+	}
 	r, err := http.NewRequestWithContext(ctx, a.Method, a.URL, nil)
 	if err != nil {
 		return reply{Err: err.Error()}
