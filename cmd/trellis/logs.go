@@ -78,6 +78,9 @@ func (a *accessLog) Write(networkARN, serviceARN string, when time.Time, record 
 	for _, resource := range []string{networkARN, serviceARN} {
 		id := resource[strings.LastIndexByte(resource, '/')+1:]
 		for sub := range state.LogSubscriptions.By(s, state.ByResource, id) {
+			if sub.LogType == lattice.LogsOfResources {
+				continue
+			}
 			if err := a.send(s, sub, when, record); err != nil {
 				lost := a.lost.Add(1)
 				if now := time.Now(); now.Sub(a.said) >= sayEvery {

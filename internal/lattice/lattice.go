@@ -259,9 +259,15 @@ type LogSubscription struct {
 	Resource    string `json:"resource"` // id
 	ResourceARN string `json:"resourceArn"`
 	Destination string `json:"destination"` // ARN
-	// LogType is SERVICE or RESOURCE for a service network, else empty.
+	// LogType is LogsOfServices or LogsOfResources for a service network, else empty.
 	LogType string `json:"logType,omitempty"`
 }
+
+// What a service network's subscription is for: requests to services or connections to resources.
+const (
+	LogsOfServices  = "SERVICE"
+	LogsOfResources = "RESOURCE"
+)
 
 // ARN returns the subscription's name.
 func (s *LogSubscription) ARN() string { return s.arn("accesslogsubscription/" + s.ID) }

@@ -20,7 +20,6 @@ type Group struct {
 	Created   time.Time `json:"created"`
 	Retention int32     `json:"retention,omitempty"` // days; 0 keeps events for ever
 	Class     string    `json:"class"`
-	KMSKey    string    `json:"kmsKey,omitempty"`
 	Protected bool      `json:"protected,omitempty"` // DeletionProtectionEnabled
 	Tags      tag.Set   `json:"tags,omitempty"`
 }

@@ -97,6 +97,9 @@ func (a *API) CreateLogGroup(ctx context.Context, in *logs.CreateLogGroupInput) 
 	if !nameForm.MatchString(name) {
 		return nil, invalid("Log group names may have letters, digits and '_', '-', '/', '.' and '#', and at most 512 characters.")
 	}
+	if key := deref(in.KmsKeyId); key != "" {
+		return nil, invalid("The specified KMS key %s does not exist: this server has no key management.", key)
+	}
 	return &logs.CreateLogGroupOutput{}, a.view.Update(ctx, func(tx *state.Tx) error {
 		if _, ok := state.LogGroups.Get(tx, state.LogGroupKey(o, name)); ok {
 			return fault.New(fault.Exists, "ResourceAlreadyExistsException", "The specified log group already exists")
@@ -106,7 +109,7 @@ func (a *API) CreateLogGroup(ctx context.Context, in *logs.CreateLogGroupInput) 
 		if g.Tags, err = g.Tags.With(in.Tags); err != nil {
 			return err
 		}
-		g.KMSKey, g.Protected = deref(in.KmsKeyId), deref(in.DeletionProtectionEnabled)
+		g.Protected = deref(in.DeletionProtectionEnabled)
 		if in.LogGroupClass != nil {
 			g.Class = *in.LogGroupClass
 		}
@@ -167,7 +170,7 @@ func (a *API) DescribeLogGroups(ctx context.Context, in *logs.DescribeLogGroupsI
 			size += st.Bytes
 		}
 		out.LogGroups = append(out.LogGroups, logs.LogGroup{LogGroupName: &g.Name, CreationTime: ptr(g.Created.UnixMilli()), RetentionInDays: optional(g.Retention),
-			MetricFilterCount: ptr(int32(0)), Arn: ptr(g.ARN() + ":*"), LogGroupArn: ptr(g.ARN()), StoredBytes: &size, KmsKeyId: optional(g.KMSKey),
+			MetricFilterCount: ptr(int32(0)), Arn: ptr(g.ARN() + ":*"), LogGroupArn: ptr(g.ARN()), StoredBytes: &size,
 			LogGroupClass: &g.Class, DeletionProtectionEnabled: &g.Protected})
 	}
 	return out, nil

@@ -61,6 +61,9 @@ func TestGroupsAndEvents(t *testing.T) {
 	if _, err := a.CreateLogGroup(blue, &logs.CreateLogGroupInput{LogGroupName: name}); code(err) != "ResourceAlreadyExistsException" {
 		t.Errorf("create again: %v", err)
 	}
+	if _, err := a.CreateLogGroup(blue, &logs.CreateLogGroupInput{LogGroupName: ptr("/sealed"), KmsKeyId: ptr("arn:aws:kms:us-east-1:111111111111:key/k")}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a key that is not there: %v", err)
+	}
 	if _, err := a.CreateLogStream(blue, &logs.CreateLogStreamInput{LogGroupName: name, LogStreamName: ptr("s")}); err != nil {
 		t.Fatal(err)
 	}

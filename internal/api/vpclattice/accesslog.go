@@ -11,12 +11,6 @@ import (
 	"trellis/internal/state"
 )
 
-// Types of the logs of a service network.
-const (
-	logsOfServices  = "SERVICE"
-	logsOfResources = "RESOURCE"
-)
-
 // CreateAccessLogSubscription sends the access logs of a service or network to a log group.
 func (a *API) CreateAccessLogSubscription(ctx context.Context, in *vpclattice.CreateAccessLogSubscriptionInput) (*vpclattice.CreateAccessLogSubscriptionOutput, error) {
 	var out *vpclattice.CreateAccessLogSubscriptionOutput
@@ -51,10 +45,10 @@ func (q *query) newSubscription(tx *state.Tx, in *vpclattice.CreateAccessLogSubs
 	if h.kind == lattice.KindNetwork {
 		switch logType {
 		case "":
-			logType = logsOfServices
-		case logsOfServices, logsOfResources:
+			logType = lattice.LogsOfServices
+		case lattice.LogsOfServices, lattice.LogsOfResources:
 		default:
-			return nil, lattice.Invalid("serviceNetworkLogType", "The log type must be %s or %s.", logsOfServices, logsOfResources)
+			return nil, lattice.Invalid("serviceNetworkLogType", "The log type must be %s or %s.", lattice.LogsOfServices, lattice.LogsOfResources)
 		}
 	} else if logType != "" {
 		return nil, lattice.Invalid("serviceNetworkLogType", "Only a service network has log types.")
