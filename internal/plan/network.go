@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -78,8 +77,8 @@ func (b *builder) vpc(v *vpc.VPC) substrate.VPC {
 			continue // a reserved address, where nobody answers
 		}
 		one := substrate.Interface{ID: i.ID, Subnet: i.Subnet, Addresses: []netip.Addr{i.Addr}, SecurityGroups: i.Groups, Guests: i.Type == vpc.LambdaInterface}
-		if mac, err := net.ParseMAC(i.MAC); err == nil && len(mac) == len(one.MAC) {
-			one.MAC = substrate.MAC(mac)
+		if mac, ok := substrate.ParseMAC(i.MAC); ok {
+			one.MAC = mac
 		}
 		out.Interfaces = append(out.Interfaces, one)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // Layout is what the kernel should hold: the realisation of a Config.
@@ -64,6 +65,17 @@ type End struct {
 
 // MAC is an Ethernet address.
 type MAC [6]byte
+
+// ParseMAC reads an address written as six hexadecimal pairs with colons between them.
+func ParseMAC(s string) (MAC, bool) {
+	var m MAC
+	raw, err := hex.DecodeString(strings.ReplaceAll(s, ":", ""))
+	if err != nil || len(raw) != len(m) {
+		return MAC{}, false
+	}
+	copy(m[:], raw)
+	return m, m.String() == strings.ToLower(s)
+}
 
 func (m MAC) String() string {
 	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5])

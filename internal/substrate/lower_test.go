@@ -199,3 +199,14 @@ func TestLowerOfNothings(t *testing.T) {
 		t.Errorf("a flow from nowhere: %+v", e)
 	}
 }
+
+func TestParseMAC(t *testing.T) {
+	if m, ok := ParseMAC("02:0A:00:00:08:05"); !ok || m != (MAC{2, 10, 0, 0, 8, 5}) {
+		t.Errorf("%v, %v", m, ok)
+	}
+	for _, s := range []string{"", "02", "020a00000805", "02:0a:00:00:08:0", "02:0a:00:00:08:05:06", "zz:0a:00:00:08:05", ":02:0a:00:00:08:05"} {
+		if m, ok := ParseMAC(s); ok {
+			t.Errorf("%q was read as %v", s, m)
+		}
+	}
+}
