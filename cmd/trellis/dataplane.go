@@ -78,14 +78,22 @@ func newDataPlane(o options, why string, view *state.View, control *access.Contr
 	return d, nil
 }
 
-// close ends everything: who uses namespaces before the namespaces.
-func (d *dataPlane) close() error {
+// quiet lets requests under way end and stops everything that uses namespaces.
+func (d *dataPlane) quiet() error {
 	if d.kernel == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	return errors.Join(d.resolvers.Close(), d.proxy.Close(ctx), d.functions.Close(), d.kernel.Close())
+	return errors.Join(d.resolvers.Close(), d.proxy.Close(ctx), d.functions.Close())
+}
+
+// close takes the namespaces away.
+func (d *dataPlane) close() error {
+	if d.kernel == nil {
+		return nil
+	}
+	return d.kernel.Close()
 }
 
 // host returns the loop that makes plans real here.

@@ -146,6 +146,11 @@ func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer,
 		return err
 	}
 	down.add(plane.close)
+	// Programs inside subnets go on while requests of theirs are under way.
+	programs, endPrograms := context.WithCancel(context.WithoutCancel(ctx))
+	var sessions sync.WaitGroup
+	down.add(func() error { endPrograms(); sessions.Wait(); return nil })
+	down.add(plane.quiet)
 	// Everything that runs in the background ends before what it uses is closed.
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
@@ -186,7 +191,10 @@ func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer,
 	running.Go(func() { followProfiles(run, view, profiles, log) })
 	info := admin.Info{Version: version, Endpoint: endpoint, Region: o.region, Host: name, DataPlane: noDataPlane == "", DataPlaneWhy: noDataPlane}
 	metrics := promhttp.HandlerFor(plane.metrics.registry, promhttp.HandlerOpts{})
-	if err := serveAdmin(run, o.data, admin.New(view, profiles, plane, info, metrics, log), admin.NewExecServer(view, plane.runner(name, view), log), &down, &running, log); err != nil {
+	if err := serveAdmin(o.data, admin.New(view, profiles, plane, info, metrics, log), &down, &running, log); err != nil {
+		return err
+	}
+	if err := serveExec(programs, o.data, admin.NewExecServer(view, plane.runner(name, view), log), &down, &sessions, log); err != nil {
 		return err
 	}
 	web := &http.Server{Handler: front(config.AnswersFor, api, metrics), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
@@ -289,18 +297,13 @@ func openStore(ctx context.Context, o options) (store.Store, error) {
 	return etcd.Embed(ctx, filepath.Join(o.data, "etcd"))
 }
 
-// serveAdmin opens the two sockets of the administration.
-func serveAdmin(ctx context.Context, dir string, a *admin.Server, e *admin.ExecServer, down *shutdown, running *sync.WaitGroup, log *slog.Logger) error {
+// serveAdmin opens the socket of the administration.
+func serveAdmin(dir string, a *admin.Server, down *shutdown, running *sync.WaitGroup, log *slog.Logger) error {
 	al, err := admin.Listen(filepath.Join(dir, admin.Socket))
 	if err != nil {
 		return err
 	}
 	down.add(func() error { return ignoreClosed(al.Close()) })
-	el, err := admin.Listen(filepath.Join(dir, admin.ExecSocket))
-	if err != nil {
-		return err
-	}
-	down.add(func() error { return ignoreClosed(el.Close()) })
 	srv := &http.Server{Handler: a.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	down.add(func() error { return ignoreClosed(srv.Close()) })
 	running.Go(func() {
@@ -308,8 +311,18 @@ func serveAdmin(ctx context.Context, dir string, a *admin.Server, e *admin.ExecS
 			log.Error("the administration stopped", "error", err)
 		}
 	})
-	running.Go(func() {
-		if err := e.Serve(ctx, el); err != nil {
+	return nil
+}
+
+// serveExec opens the socket of programs inside subnets. They end with ctx.
+func serveExec(ctx context.Context, dir string, e *admin.ExecServer, down *shutdown, sessions *sync.WaitGroup, log *slog.Logger) error {
+	l, err := admin.Listen(filepath.Join(dir, admin.ExecSocket))
+	if err != nil {
+		return err
+	}
+	down.add(func() error { return ignoreClosed(l.Close()) })
+	sessions.Go(func() {
+		if err := e.Serve(ctx, l); err != nil {
 			log.Error("exec stopped", "error", err)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -67,8 +68,11 @@ func NewExecServer(view *state.View, runner Runner, log *slog.Logger) *ExecServe
 }
 
 // Serve answers connections until the listener closes. A connection is one program: a JSON Command with three file
-// descriptors, then a byte for each signal; when the client goes, so does the program.
+// descriptors, then a byte for each signal; when the client goes, so does the program. It returns when all have ended,
+// which they do with ctx.
 func (e *ExecServer) Serve(ctx context.Context, l *Listener) error {
+	var sessions sync.WaitGroup
+	defer sessions.Wait()
 	for {
 		conn, err := l.AcceptUnix()
 		if err != nil {
@@ -77,19 +81,21 @@ func (e *ExecServer) Serve(ctx context.Context, l *Listener) error {
 			}
 			return err
 		}
-		go func() {
+		sessions.Go(func() {
+			stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+			defer stop()
 			defer conn.Close()
 			if err := e.serve(ctx, conn); err != nil {
 				text := "internal error; the server's log has more"
 				var f *fault.Error
 				if errors.As(err, &f) && f.Kind != fault.Internal {
 					text = f.Message
-				} else {
+				} else if ctx.Err() == nil {
 					e.log.Error("exec failed", "error", err)
 				}
 				_ = json.NewEncoder(conn).Encode(ExecMessage{Error: text})
 			}
-		}()
+		})
 	}
 }
 
