@@ -16,16 +16,16 @@ const (
 	tidyStep = 50
 )
 
-// tidy removes, now and then, what nobody needs any more.
+// tidy removes, now and then, what nobody needs any more. It leaves a start alone: that has more urgent work.
 func (v *View) tidy(ctx context.Context) {
 	for {
-		if err := v.Tidy(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			v.log.Warn("old rows could not be removed; they are tried again", "error", err)
-		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(tidyEvery):
+		}
+		if err := v.Tidy(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			v.log.Warn("old rows could not be removed; they are tried again", "error", err)
 		}
 	}
 }
