@@ -16,11 +16,17 @@ const maxModel = 1 << 18
 // patched applies an RFC 6902 document to a model and checks that the result is one the type allows it to become.
 func (a *API) patched(t *schema.Type, have model, document string) (model, error) {
 	var form []struct {
-		Op   string `json:"op"`
-		Path string `json:"path"`
+		Op    string          `json:"op"`
+		Path  string          `json:"path"`
+		Value json.RawMessage `json:"value"`
 	}
 	if err := json.Unmarshal([]byte(document), &form); err != nil || form == nil {
 		return nil, invalid("The patch document is not a list of JSON Patch operations.")
+	}
+	for i, op := range form {
+		if op.Value == nil && (op.Op == "add" || op.Op == "replace" || op.Op == "test") {
+			return nil, invalid("The patch document is not valid: operation %d, %s, has no value.", i, op.Op)
+		}
 	}
 	patch, err := jsonpatch.DecodePatch([]byte(document))
 	if err != nil {
@@ -28,7 +34,7 @@ func (a *API) patched(t *schema.Type, have model, document string) (model, error
 	}
 	options := jsonpatch.NewApplyOptions()
 	options.SupportNegativeIndices, options.AccumulatedCopySizeLimit = false, maxModel
-	result, err := patch.ApplyWithOptions([]byte(have.json()), options)
+	result, err := apply(patch, []byte(have.json()), options)
 	if err != nil {
 		return nil, invalid("The patch document cannot be applied: %s", clip(err.Error()))
 	}
@@ -49,6 +55,16 @@ func (a *API) patched(t *schema.Type, have model, document string) (model, error
 		schema.Drop(want, path)
 	}
 	return want, a.check(t, want)
+}
+
+// apply applies a patch. The library dereferences null where a test compares a whole document with it; that is a failed test.
+func apply(patch jsonpatch.Patch, document []byte, options *jsonpatch.ApplyOptions) (result []byte, err error) {
+	defer func() {
+		if recover() != nil {
+			result, err = nil, jsonpatch.ErrTestFailed
+		}
+	}()
+	return patch.ApplyWithOptions(document, options)
 }
 
 // clip keeps short what repeats a caller's words.
