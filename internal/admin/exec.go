@@ -116,7 +116,8 @@ func (e *ExecServer) serve(ctx context.Context, conn *net.UnixConn) error {
 	if len(cmd.Args) == 0 {
 		return fault.New(fault.Invalid, "", "There is no command to run.")
 	}
-	ni, err := e.open(ctx, &cmd)
+	// Not cut short: an interface that was made and not told of would stay.
+	ni, err := e.open(context.WithoutCancel(ctx), &cmd)
 	if err != nil {
 		return err
 	}

@@ -54,11 +54,10 @@ func TestExecSessionsEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, end := range map[string]func(client *net.UnixConn, stop func()){
-		"by a signal":         func(client *net.UnixConn, _ func()) { _, _ = client.Write([]byte{byte(syscall.SIGTERM)}) },
-		"with their client":   func(client *net.UnixConn, _ func()) { _ = client.Close() },
-		"with their server":   func(_ *net.UnixConn, stop func()) { stop() },
-		"by a strange client": func(client *net.UnixConn, _ func()) { _ = client.CloseWrite() },
+	for what, end := range map[string]func(client *net.UnixConn){
+		"by a signal":         func(client *net.UnixConn) { _, _ = client.Write([]byte{byte(syscall.SIGTERM)}) },
+		"with their client":   func(client *net.UnixConn) { _ = client.Close() },
+		"by a strange client": func(client *net.UnixConn) { _ = client.CloseWrite() },
 	} {
 		t.Run(what, func(t *testing.T) {
 			program := &fakeProgram{make(chan os.Signal, 8)}
@@ -89,7 +88,7 @@ func TestExecSessionsEnd(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			end(client, cancel)
+			end(client)
 			if what == "by a signal" {
 				if answer, err := io.ReadAll(client); err != nil || string(answer) != `{"exit":143}`+"\n" {
 					t.Errorf("the answer is %q (%v)", answer, err)
