@@ -14,9 +14,9 @@ build:
 demo: build zone
 	cd $(ZONE) && build/demo -project . -trellis ../../bin/trellis
 
-# The example's functions and the demo itself.
+# The example's functions, the demo itself, and look, which asks what the demo asks of a zone that other tools brought up.
 zone:
-	cd $(ZONE) && $(GO) run ./functions/bundle && CGO_ENABLED=0 $(GO) build -trimpath -o build/demo ./demo
+	cd $(ZONE) && $(GO) run ./functions/bundle && CGO_ENABLED=0 $(GO) build -trimpath -o build/ ./demo ./demo/look
 
 test: build zone
 	$(TEST) ./...

@@ -18,9 +18,9 @@ import (
 	"syscall"
 	"time"
 
-	"landing-zone/demo/inventory"
 	"landing-zone/demo/leftover"
 	"landing-zone/demo/server"
+	"landing-zone/demo/zone"
 
 	"golang.org/x/term"
 )
@@ -51,11 +51,9 @@ type demo struct {
 	dir      string
 	out      io.Writer
 	server   *server.Server
+	zone     zone.Zone
 	accounts map[string]string
 }
-
-// members are the accounts the stacks are in.
-func members() []string { return []string{"shared-services", "blue", "green"} }
 
 func (o options) run(ctx context.Context, out io.Writer) (err error) {
 	// What this environment says of AWS is about another one.
@@ -74,11 +72,12 @@ func (o options) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	d := &demo{options: o, dir: dir, out: out, accounts: map[string]string{}}
+	d := &demo{options: o, dir: dir, out: out}
 	d.server, err = server.Start(ctx, o.trellis, dir)
 	if err != nil {
 		return err
 	}
+	d.zone = zone.Zone{Server: d.server.CLI, Profiles: d.server.Profiles, Probe: filepath.Join(o.project, "build", "probe")}
 	watch := leftover.New(d.server.PID, dir)
 	looking, stopLooking := context.WithCancel(context.Background())
 	looked := make(chan struct{})
@@ -104,7 +103,7 @@ func (o options) run(ctx context.Context, out io.Writer) (err error) {
 
 // results is what a run came to.
 type results struct {
-	rows     []row
+	rows     []zone.Row
 	up, down time.Duration
 	wrong    []string
 }
@@ -112,23 +111,22 @@ type results struct {
 // show is everything between the server's start and its end.
 func (d *demo) show(ctx context.Context) (r results, err error) {
 	fmt.Fprintf(d.out, "server %s, process %d\n", d.server.Endpoint, d.server.PID)
-	if err := d.prerequisites(ctx); err != nil {
+	if d.accounts, err = d.zone.Accounts(ctx, d.out); err != nil {
 		return r, fmt.Errorf("prerequisites: %w", err)
 	}
-	before, err := d.inventory(ctx)
+	before, err := d.zone.Inventory(ctx)
 	if err != nil {
 		return r, err
 	}
 	start := time.Now()
-	outputs, err := d.up(ctx)
-	if err != nil {
+	if err := d.up(ctx); err != nil {
 		return r, err
 	}
 	r.up = time.Since(start)
-	if r.rows, err = d.table(ctx, outputs); err != nil {
+	if r.rows, err = d.zone.Table(ctx); err != nil {
 		return r, err
 	}
-	printRows(d.out, r.rows)
+	zone.Print(d.out, r.rows)
 	if err := d.linger(ctx); err != nil {
 		return r, err
 	}
@@ -143,33 +141,14 @@ func (d *demo) show(ctx context.Context) (r results, err error) {
 	if err := d.deleteLogs(ctx); err != nil {
 		return r, fmt.Errorf("log groups: %w", err)
 	}
-	after, err := d.inventory(ctx)
+	after, err := d.zone.Inventory(ctx)
 	if err != nil {
 		return r, err
 	}
-	asked := 0
-	for _, name := range members() {
-		asked += len(before[name])
-		for _, line := range inventory.Differences(before[name], after[name]) {
-			r.wrong = append(r.wrong, name+": "+line)
-		}
-	}
+	var asked int
+	r.wrong, asked = zone.Differences(before, after)
 	fmt.Fprintf(d.out, "%d List and Describe calls of %d accounts answer as before the stacks, %d differences\n", asked, len(before), len(r.wrong))
 	return r, nil
-}
-
-func (d *demo) inventory(ctx context.Context) (map[string]inventory.Inventory, error) {
-	all := map[string]inventory.Inventory{}
-	for _, name := range members() {
-		config, err := d.config(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		if all[name], err = inventory.Take(ctx, config); err != nil {
-			return nil, fmt.Errorf("inventory of %s: %w", name, err)
-		}
-	}
-	return all, nil
 }
 
 // linger leaves the landing zone standing until somebody at a terminal has looked around.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"landing-zone/demo/zone"
 	"landing-zone/engine"
 	awsprovider "landing-zone/provider/aws"
 	"landing-zone/provider/native"
@@ -34,7 +35,7 @@ func deployments() []deployment {
 }
 
 func (d *demo) stack(ctx context.Context, s deployment, settings map[string]string) (engine.Stack, error) {
-	config, err := d.config(ctx, s.profile)
+	config, err := d.zone.Config(ctx, s.profile)
 	if err != nil {
 		return engine.Stack{}, err
 	}
@@ -72,7 +73,7 @@ type outputs struct {
 }
 
 // up brings the stacks up, handing the first one's exports to the others.
-func (d *demo) up(ctx context.Context) (outputs, error) {
+func (d *demo) up(ctx context.Context) error {
 	var o outputs
 	for _, s := range deployments() {
 		var settings map[string]string
@@ -86,12 +87,12 @@ func (d *demo) up(ctx context.Context) (outputs, error) {
 		}
 		stack, err := d.stack(ctx, s, settings)
 		if err != nil {
-			return o, err
+			return err
 		}
 		fmt.Fprintf(d.out, "up %s\n", s.project)
 		exports, err := stack.Up(ctx)
 		if err != nil {
-			return o, fmt.Errorf("up %s: %w", s.project, err)
+			return fmt.Errorf("up %s: %w", s.project, err)
 		}
 		if s.profile == "shared-services" {
 			for name, value := range map[string]*string{
@@ -99,14 +100,14 @@ func (d *demo) up(ctx context.Context) (outputs, error) {
 			} {
 				text, ok := exports[name].(string)
 				if !ok {
-					return o, fmt.Errorf("%s does not export %s", s.project, name)
+					return fmt.Errorf("%s does not export %s", s.project, name)
 				}
 				*value = text
 				fmt.Fprintf(d.out, "  %s = %s\n", name, text)
 			}
 		}
 	}
-	return o, nil
+	return nil
 }
 
 // down destroys the stacks, the last first.
@@ -129,8 +130,8 @@ func (d *demo) down(ctx context.Context) error {
 // deleteLogs lists and deletes the functions' log groups, which outlive the functions.
 func (d *demo) deleteLogs(ctx context.Context) error {
 	found := 0
-	for _, name := range members() {
-		config, err := d.config(ctx, name)
+	for _, name := range zone.Members() {
+		config, err := d.zone.Config(ctx, name)
 		if err != nil {
 			return err
 		}

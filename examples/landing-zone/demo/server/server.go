@@ -1,12 +1,10 @@
-// Package server runs a trellis server of the demo's own, and its command line. It owns the server's process and
-// data directory.
+// Package server runs a trellis server of the demo's own, and the command line of any. It owns its own server's process
+// and data directory.
 package server
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,14 +18,15 @@ import (
 
 // Server is a running server.
 type Server struct {
+	CLI
 	// Endpoint is where its APIs are, Profiles the AWS configuration with a profile for each account.
 	Endpoint, Profiles string
 	// PID is its process.
 	PID int
 
-	program, dir, log string
-	command           *exec.Cmd
-	ended             chan error
+	log     string
+	command *exec.Cmd
+	ended   chan error
 }
 
 // Start runs the program as a server whose every file is in the directory, and waits until it answers. The calling
@@ -38,9 +37,8 @@ func Start(ctx context.Context, program, dir string) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
+		CLI:      CLI{Program: program, Data: filepath.Join(dir, "data")},
 		Profiles: filepath.Join(dir, "aws-config"),
-		program:  program,
-		dir:      filepath.Join(dir, "data"),
 		log:      filepath.Join(dir, "server.log"),
 		ended:    make(chan error, 1),
 	}
@@ -49,7 +47,7 @@ func Start(ctx context.Context, program, dir string) (*Server, error) {
 		return nil, err
 	}
 	defer log.Close()
-	s.command = exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--data", s.dir, "--aws-config", s.Profiles)
+	s.command = exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--data", s.Data, "--aws-config", s.Profiles)
 	s.command.Stderr = log
 	// In a group of its own, it is this program that a Ctrl-C stops, and this program that stops the server.
 	s.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
@@ -119,46 +117,4 @@ func (s *Server) Tail() string {
 	}
 	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
 	return strings.Join(lines[max(0, len(lines)-15):], "\n")
-}
-
-// Command is a command of the server's own command line.
-func (s *Server) Command(ctx context.Context, args ...string) *exec.Cmd {
-	c := exec.CommandContext(ctx, s.program, append([]string{"--data", s.dir}, args...)...)
-	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
-	c.WaitDelay = 5 * time.Second
-	return c
-}
-
-// Run runs a command to its end and answers what it printed.
-func (s *Server) Run(ctx context.Context, args ...string) ([]byte, error) {
-	c := s.Command(ctx, args...)
-	var out, said bytes.Buffer
-	c.Stdout, c.Stderr = &out, &said
-	if err := c.Run(); err != nil {
-		return nil, fmt.Errorf("trellis %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(said.String()))
-	}
-	return out.Bytes(), nil
-}
-
-// CreateAccount makes an account, and with it the profile of its name.
-func (s *Server) CreateAccount(ctx context.Context, name string) (id string, err error) {
-	out, err := s.Run(ctx, "accounts", "create", name, "--json")
-	if err != nil {
-		return "", err
-	}
-	var account struct{ Account string }
-	if err := json.Unmarshal(out, &account); err != nil {
-		return "", fmt.Errorf("trellis accounts create %s: %w", name, err)
-	}
-	return account.Account, nil
-}
-
-// Why is the server's explanation in one line; the arguments are those of trellis why.
-func (s *Server) Why(ctx context.Context, args ...string) string {
-	out, err := s.Run(ctx, append([]string{"why"}, args...)...)
-	if err != nil {
-		return err.Error()
-	}
-	first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	return first
 }

@@ -1,4 +1,4 @@
-package main
+package zone
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 )
 
-// row is one request, or one request before and after a change.
-type row struct {
+// Row is one request, or one request before and after a change.
+type Row struct {
 	From       string `json:"from"`
 	Request    string `json:"request"`
 	Expected   string `json:"expected"`
@@ -35,7 +35,7 @@ type ask func(ctx context.Context) (seen, error)
 type why func(ctx context.Context, s seen) string
 
 // fill makes the request and notes what came of it; only an interruption is an error.
-func (r *row) fill(ctx context.Context, request ask, explain why) error {
+func (r *Row) fill(ctx context.Context, request ask, explain why) error {
 	s, err := request(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -67,35 +67,40 @@ func settling(expected string, request ask) ask {
 }
 
 // from explains requests of a client in a subnet: the answered by what decided them, the others by what is in their way.
-func (d *demo) from(subnet, to string, groups ...string) why {
+func (z Zone) from(subnet, to string, groups ...string) why {
 	return func(ctx context.Context, s seen) string {
 		if s.requestID != "" {
-			return d.server.Why(ctx, s.requestID)
+			return z.Server.Why(ctx, s.requestID)
 		}
 		args := []string{"--subnet", subnet, "--to", to}
 		for _, group := range groups {
 			args = append(args, "--security-group", group)
 		}
-		return d.server.Why(ctx, args...)
+		return z.Server.Why(ctx, args...)
 	}
 }
 
 // scene is everything the rows are about.
 type scene struct {
-	*demo
-	outputs
+	Zone
+	// name is the shared service's.
+	name                string
 	shared, blue, green account
-	rows                []row
+	rows                []Row
 }
 
-// table makes the requests. Each function's are made in turn, since they edit it; the others all at once.
-func (d *demo) table(ctx context.Context, o outputs) ([]row, error) {
-	s := &scene{demo: d, outputs: o, rows: make([]row, 17)}
+// Table makes the requests. Each function's are made in turn, since they edit it; the others all at once.
+func (z Zone) Table(ctx context.Context) ([]Row, error) {
+	s := &scene{Zone: z, rows: make([]Row, 17)}
 	for name, a := range map[string]*account{"shared-services": &s.shared, "blue": &s.blue, "green": &s.green} {
 		var err error
-		if *a, err = d.account(ctx, name); err != nil {
+		if *a, err = z.account(ctx, name); err != nil {
 			return nil, err
 		}
+	}
+	var err error
+	if s.name, err = s.shared.service(ctx, "shared-service"); err != nil {
+		return nil, err
 	}
 	var lanes sync.WaitGroup
 	errs := make([]error, 3)
@@ -131,7 +136,7 @@ func (s *scene) caller(ctx context.Context, a account, colour string) (caller, e
 }
 
 // function fills a row with what a client function sees of the shared service under a query.
-func (s *scene) function(ctx context.Context, r *row, c caller, query string) error {
+func (s *scene) function(ctx context.Context, r *Row, c caller, query string) error {
 	before, err := c.endpoint(ctx, c.function, c.variable, "http://"+s.name+"/"+query)
 	if err != nil {
 		return err
@@ -148,12 +153,12 @@ func (s *scene) blueRows(ctx context.Context) error {
 		return err
 	}
 	rows := s.rows
-	rows[0] = row{From: "BlueFunction", Request: "?q=blue", Expected: directory("blue")}
-	rows[1] = row{From: "BlueFunction, edited", Request: "?q=green", Expected: denied}
-	rows[4] = row{From: "Blue's app subnet", Request: "POST ?q=blue", Expected: denied}
-	rows[5] = row{From: "BlueFunction, edited", Request: "no query", Expected: denied}
-	rows[6] = row{From: "BlueFunction, edited", Request: "?q=blue&q=green", Expected: denied}
-	rows[12] = row{From: "BlueFunction", Request: "?q=blue, BlueSecurityGroup revoked, restored",
+	rows[0] = Row{From: "BlueFunction", Request: "?q=blue", Expected: directory("blue")}
+	rows[1] = Row{From: "BlueFunction, edited", Request: "?q=green", Expected: denied}
+	rows[4] = Row{From: "Blue's app subnet", Request: "POST ?q=blue", Expected: denied}
+	rows[5] = Row{From: "BlueFunction, edited", Request: "no query", Expected: denied}
+	rows[6] = Row{From: "BlueFunction, edited", Request: "?q=blue&q=green", Expected: denied}
+	rows[12] = Row{From: "BlueFunction", Request: "?q=blue, BlueSecurityGroup revoked, restored",
 		Expected: timeout + ", then " + directory("blue")}
 	for _, edit := range []struct {
 		row   int
@@ -173,7 +178,7 @@ func (s *scene) blueRows(ctx context.Context) error {
 }
 
 // revoked takes the rules away from the group of Blue's own network association, and gives them back.
-func (s *scene) revoked(ctx context.Context, r *row, c caller) error {
+func (s *scene) revoked(ctx context.Context, r *Row, c caller) error {
 	request := func(ctx context.Context) (seen, error) { return c.invoke(ctx, c.function) }
 	explain := s.from(c.subnet, s.name+":80", c.ownGroup)
 	if _, err := c.ec2.RevokeSecurityGroupIngress(ctx, &ec2.RevokeSecurityGroupIngressInput{
@@ -181,14 +186,14 @@ func (s *scene) revoked(ctx context.Context, r *row, c caller) error {
 	}); err != nil {
 		return err
 	}
-	without := row{From: r.From, Request: r.Request, Expected: timeout}
+	without := Row{From: r.From, Request: r.Request, Expected: timeout}
 	failed := without.fill(ctx, settling(without.Expected, request), explain)
 	if _, err := c.ec2.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId: c.entry.GroupId, IpPermissions: c.entry.IpPermissions,
 	}); err != nil || failed != nil {
 		return errors.Join(failed, err)
 	}
-	with := row{From: r.From, Request: r.Request, Expected: directory("blue")}
+	with := Row{From: r.From, Request: r.Request, Expected: directory("blue")}
 	if err := with.fill(ctx, settling(with.Expected, request), explain); err != nil {
 		return err
 	}
@@ -203,8 +208,8 @@ func (s *scene) greenRows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.rows[2] = row{From: "GreenFunction", Request: "?q=green", Expected: directory("green")}
-	s.rows[3] = row{From: "GreenFunction, edited", Request: "?q=blue", Expected: denied}
+	s.rows[2] = Row{From: "GreenFunction", Request: "?q=green", Expected: directory("green")}
+	s.rows[3] = Row{From: "GreenFunction, edited", Request: "?q=blue", Expected: denied}
 	if err := s.function(ctx, &s.rows[2], c, "?q=green"); err != nil {
 		return err
 	}
@@ -265,7 +270,7 @@ func (s *scene) networkRows(ctx context.Context) (err error) {
 	var running sync.WaitGroup
 	for i, q := range requests {
 		running.Go(func() {
-			s.rows[q.row] = row{From: q.from, Request: q.request, Expected: q.expect}
+			s.rows[q.row] = Row{From: q.from, Request: q.request, Expected: q.expect}
 			url := "http://" + strings.TrimSuffix(q.to, ":80") + q.path
 			errs[i] = s.rows[q.row].fill(ctx,
 				func(ctx context.Context) (seen, error) { return s.probe(ctx, places[q.place], "GET", url) },

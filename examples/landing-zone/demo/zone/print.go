@@ -1,4 +1,4 @@
-package main
+package zone
 
 import (
 	"fmt"
@@ -10,8 +10,8 @@ import (
 // whyWidth is where the last column's lines break.
 const whyWidth = 100
 
-// printRows prints the rows as one table.
-func printRows(out io.Writer, rows []row) {
+// Print prints the rows as one table.
+func Print(out io.Writer, rows []Row) {
 	lines := [][]string{{"FROM", "REQUEST", "EXPECTED", "GOT", "WHY"}}
 	for _, r := range rows {
 		got := r.Got

@@ -1,4 +1,4 @@
-package main
+package zone
 
 import (
 	"bufio"
@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
 )
 
 // seen is what the process that made a request saw of it.
@@ -27,14 +27,15 @@ type seen struct {
 
 // account is one account's clients.
 type account struct {
-	name   string
-	ec2    *ec2.Client
-	lambda *lambda.Client
+	name    string
+	ec2     *ec2.Client
+	lambda  *lambda.Client
+	lattice *vpclattice.Client
 }
 
-func (d *demo) account(ctx context.Context, name string) (account, error) {
-	config, err := d.config(ctx, name)
-	return account{name: name, ec2: ec2.NewFromConfig(config), lambda: lambda.NewFromConfig(config)}, err
+func (z Zone) account(ctx context.Context, name string) (account, error) {
+	config, err := z.Config(ctx, name)
+	return account{name: name, ec2: ec2.NewFromConfig(config), lambda: lambda.NewFromConfig(config), lattice: vpclattice.NewFromConfig(config)}, err
 }
 
 func named(name string) []ec2types.Filter {
@@ -77,6 +78,23 @@ func (a account) address(ctx context.Context, description string) (string, error
 		return "", fmt.Errorf("%s has no interface described as %s", a.name, description)
 	}
 	return aws.ToString(out.NetworkInterfaces[0].PrivateIpAddress), nil
+}
+
+// service is the DNS name of the Lattice service that is so called.
+func (a account) service(ctx context.Context, name string) (string, error) {
+	pages := vpclattice.NewListServicesPaginator(a.lattice, &vpclattice.ListServicesInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", err
+		}
+		for _, s := range page.Items {
+			if aws.ToString(s.Name) == name && s.DnsEntry != nil {
+				return aws.ToString(s.DnsEntry.DomainName), nil
+			}
+		}
+	}
+	return "", fmt.Errorf("%s has no service named %s", a.name, name)
 }
 
 // endpoint sets what a client function asks and answers what it asked before.
@@ -158,8 +176,8 @@ func read(log []byte, failed bool, payload []byte) (seen, error) {
 const timeout = "timeout"
 
 // probe makes a request from inside a subnet.
-func (d *demo) probe(ctx context.Context, subnet, method, url string) (seen, error) {
-	out, err := d.server.Run(ctx, "exec", "--subnet", subnet, "--", d.probeProgram(), "-method", method, url)
+func (z Zone) probe(ctx context.Context, subnet, method, url string) (seen, error) {
+	out, err := z.Server.Run(ctx, "exec", "--subnet", subnet, "--", z.Probe, "-method", method, url)
 	if err != nil {
 		return seen{}, err
 	}
@@ -185,11 +203,9 @@ func (d *demo) probe(ctx context.Context, subnet, method, url string) (seen, err
 	return s, nil
 }
 
-func (d *demo) probeProgram() string { return filepath.Join(d.project, "build", "probe") }
-
 // listen runs a server inside a subnet, answers its address, and ends it with stop.
-func (d *demo) listen(ctx context.Context, subnet, group string) (address string, stop func() error, err error) {
-	command := d.server.Command(ctx, "exec", "--subnet", subnet, "--security-group", group, "--", d.probeProgram(), "serve", "-listen", ":8080")
+func (z Zone) listen(ctx context.Context, subnet, group string) (address string, stop func() error, err error) {
+	command := z.Server.Command(ctx, "exec", "--subnet", subnet, "--security-group", group, "--", z.Probe, "serve", "-listen", ":8080")
 	var said bytes.Buffer
 	command.Stderr = &said
 	out, err := command.StdoutPipe()
