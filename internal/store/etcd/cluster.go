@@ -4,11 +4,16 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 )
 
 // Cluster names an external etcd cluster. CA, Cert and Key are files; without them the connection is not encrypted.
@@ -19,32 +24,125 @@ type Cluster struct {
 	Lease string
 }
 
+// askTime is how long a cluster may take to give its first answer.
+const askTime = 10 * time.Second
+
 // Open returns a Store on the cluster.
 func Open(ctx context.Context, c Cluster) (*Store, error) {
-	cfg := clientv3.Config{Endpoints: c.Endpoints, DialTimeout: 5 * time.Second, DialKeepAliveTime: 5 * time.Second, DialKeepAliveTimeout: 5 * time.Second}
-	if c.CA != "" || c.Cert != "" {
-		cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	cfg := clientv3.Config{Endpoints: c.Endpoints, DialTimeout: 5 * time.Second, DialKeepAliveTime: 5 * time.Second, DialKeepAliveTimeout: 5 * time.Second,
+		// What goes wrong is said once, by whoever asked.
+		Logger: zap.NewNop()}
+	var err error
+	if cfg.TLS, err = c.encryption(); err != nil {
+		return nil, err
 	}
-	if c.CA != "" {
-		pem, err := os.ReadFile(c.CA)
-		if err != nil {
+	for _, e := range c.Endpoints {
+		if err := check(e, cfg.TLS != nil); err != nil {
 			return nil, err
 		}
-		cfg.TLS.RootCAs = x509.NewCertPool()
-		if !cfg.TLS.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate", c.CA)
-		}
-	}
-	if c.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
-		if err != nil {
-			return nil, err
-		}
-		cfg.TLS.Certificates = []tls.Certificate{pair}
 	}
 	client, err := clientv3.New(cfg)
 	if err != nil {
 		return nil, err
 	}
+	asking, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	if _, err := client.Get(asking, prefix, clientv3.WithCountOnly()); err != nil {
+		return nil, errors.Join(c.explain(ctx, cfg.TLS, err), client.Close())
+	}
 	return newStore(ctx, client, client.Close, c.Lease, silence)
+}
+
+// encryption is nil where the connection has none.
+func (c Cluster) encryption() (*tls.Config, error) {
+	if c.CA == "" && c.Cert == "" && c.Key == "" {
+		return nil, nil
+	}
+	out := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CA != "" {
+		pem, err := os.ReadFile(c.CA)
+		if err != nil {
+			return nil, fmt.Errorf("the certificate authority of the etcd cluster: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("the certificate authority of the etcd cluster: %s holds no certificate", c.CA)
+		}
+	}
+	if c.Cert == "" && c.Key == "" {
+		return out, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("the client certificate for the etcd cluster: %w", err)
+	}
+	out.Certificates = []tls.Certificate{pair}
+	return out, nil
+}
+
+// check refuses what is not the URL of an etcd, and one that would drop the encryption that was asked for.
+func check(endpoint string, encrypted bool) error {
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Path != "" || u.User != nil || u.RawQuery != "":
+		return fmt.Errorf("%q is not the URL of an etcd: it has the form https://HOST:PORT or http://HOST:PORT", endpoint)
+	case u.Scheme == "http" && encrypted:
+		return fmt.Errorf("a connection to %s is not encrypted, and certificates are given: did you mean https?", endpoint)
+	}
+	return nil
+}
+
+// explain says why no member answered: the client knows only that none did in time.
+func (c Cluster) explain(ctx context.Context, encryption *tls.Config, err error) error {
+	var cause error
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	for _, e := range c.Endpoints {
+		if why := reach(ctx, e, encryption); why != nil {
+			cause = errors.Join(cause, why)
+		}
+	}
+	if cause == nil {
+		cause = err
+	}
+	return fmt.Errorf("no etcd answers at %s: %w", strings.Join(c.Endpoints, ", "), cause)
+}
+
+// reach tries to speak to a member as the client would.
+func reach(ctx context.Context, endpoint string, encryption *tls.Config) error {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	port := u.Port()
+	if port == "" {
+		port = u.Scheme
+	}
+	address := net.JoinHostPort(u.Hostname(), port)
+	if u.Scheme == "http" {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}
+	conn, err := (&tls.Dialer{Config: encryption}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("%s: %w", address, err)
+	}
+	defer conn.Close()
+	// In TLS 1.3 a member refuses a client's certificate after the handshake.
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetReadDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	var alert *net.OpError
+	if _, err := conn.Read(make([]byte, 1)); errors.As(err, &alert) && !alert.Timeout() {
+		return fmt.Errorf("%s: %w", address, err)
+	}
+	return nil
 }
