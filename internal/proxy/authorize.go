@@ -1,6 +1,10 @@
 package proxy
 
-import "trellis/internal/proxy/http1"
+import (
+	"strings"
+
+	"trellis/internal/proxy/http1"
+)
 
 // Layer is a policy layer. A request passes when every layer in force allows it.
 type Layer uint8
@@ -79,14 +83,15 @@ func Signed(r *Request) bool {
 }
 
 // CheckPayload refuses signatures in the Authorization header that cover a payload: VPC Lattice verifies unsigned ones only.
+// Whether another kind of credentials is a signature at all is for the Authenticator to say.
 func CheckPayload(r *Request) error {
-	signed := false
+	sent, signed := false, false
 	for _, f := range r.Fields {
 		if http1.EqualFold(f.Name, "authorization") {
-			if signed {
+			if sent {
 				return &AuthError{"IncompleteSignatureException", "The request has more than one Authorization header."}
 			}
-			signed = true
+			sent, signed = true, strings.HasPrefix(f.Value, "AWS4-HMAC-SHA256")
 		}
 	}
 	if !signed {

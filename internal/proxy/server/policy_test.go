@@ -70,10 +70,11 @@ func TestPolicy(t *testing.T) {
 			body: "AccessDeniedException: User: arn:aws:iam::222222222222:user/bob" + denied + "because no identity-based policy allows the vpc-lattice-svcs:Invoke action"},
 		{name: "bad signature", service: iam(always(proxy.Allowed)), target: "/dir", headers: strings.Replace(signed, "alice", "eve", 1), status: 403, user: "Unknown", by: "-",
 			body: "InvalidSignatureException: The signature does not match."},
-		{name: "bearer is not anonymous", service: iam(always(proxy.Allowed)), target: "/dir", headers: "Authorization: Bearer x\r\nx-amz-content-sha256: UNSIGNED-PAYLOAD\r\n", status: 403, user: "Unknown", by: "-"},
+		{name: "bearer is not anonymous", service: iam(always(proxy.Allowed)), target: "/dir", headers: "Authorization: Bearer x\r\n", status: 403, user: "Unknown", by: "-",
+			body: "InvalidSignatureException: The signature does not match."},
 		{name: "hidden credentials are not anonymous", service: iam(always(proxy.Allowed)), target: "/dir", headers: "Connection: authorization\r\n" + signed, status: 403, user: "Unknown", by: "-"},
 		{name: "presigned is not anonymous", service: iam(always(proxy.Allowed)), target: "/dir?X-Amz-Signature=0", status: 403, user: "Unknown", by: "-"},
-		{name: "signed payload", service: iam(always(proxy.Allowed)), target: "/dir", headers: "Authorization: alice\r\n", status: 403, user: "Unknown", by: "-",
+		{name: "signed payload", service: iam(always(proxy.Allowed)), target: "/dir", headers: "Authorization: AWS4-HMAC-SHA256 alice\r\n", status: 403, user: "Unknown", by: "-",
 			body: "InvalidSignatureException: Signed payloads are not supported"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
