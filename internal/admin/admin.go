@@ -1,6 +1,7 @@
-// Package admin serves the administration of a running server: accounts, status, explanations and programs run inside a
-// subnet. It listens on unix sockets in the data directory that only the server's own user and root may use, never on TCP,
-// because whoever reaches it has every account. It writes accounts and exec sessions; the profiles file follows from them.
+// Package admin serves the administration of a running server: accounts, status, explanations, pprof's profiles of the
+// process, and programs run inside a subnet. It listens on unix sockets in the data directory that only the server's own
+// user and root may use, never on TCP, because whoever reaches it has every account. It writes accounts and exec sessions;
+// the AWS profiles file follows from them.
 package admin
 
 import (
@@ -90,6 +91,7 @@ func (s *Server) Handler() http.Handler {
 	if s.metrics != nil {
 		mux.Handle("GET /metrics", s.metrics)
 	}
+	mux.HandleFunc("GET /debug/pprof/{profile}", s.pprof)
 	return mux
 }
 
