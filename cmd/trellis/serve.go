@@ -66,22 +66,28 @@ func serveCommand() *cobra.Command {
 // enterAndServe gives the process what it needs to make network namespaces, which for an ordinary user takes a second
 // process, and serves. Where the system does not allow it the server runs without a data plane and says why.
 func enterAndServe(ctx context.Context, o options, stdout, stderr io.Writer) error {
-	why := "--control-plane-only was asked for"
-	if !o.controlPlaneOnly {
-		code, entered, err := linux.Enter()
-		if entered {
-			os.Exit(code)
-		}
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	whyNot := make(chan string, 1)
+	if o.controlPlaneOnly {
+		whyNot <- "--control-plane-only was asked for"
+		return serve(ctx, o, whyNot, stdout, log)
+	}
+	code, entered, err := linux.Enter()
+	if entered {
+		os.Exit(code)
+	}
+	// The kernel is tried while the store starts.
+	go func() {
 		if err == nil {
 			err = linux.Preflight(ctx)
 		}
-		why = ""
+		why := ""
 		if err != nil {
 			why = err.Error()
 		}
-	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
-	return serve(ctx, o, why, stdout, log)
+		whyNot <- why
+	}()
+	return serve(ctx, o, whyNot, stdout, log)
 }
 
 // shutdown undoes, in the opposite order, what was started.
@@ -97,7 +103,8 @@ func (s *shutdown) run() error {
 	return errors.Join(errs...)
 }
 
-func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer, log *slog.Logger) (err error) {
+// serve runs the server until ctx ends. It hears from whyNot why there can be no data plane, which is empty where there can be one.
+func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Writer, log *slog.Logger) (err error) {
 	var down shutdown
 	defer func() { err = errors.Join(err, down.run()) }()
 	if strings.Trim(o.region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || o.region == "" {
@@ -141,6 +148,7 @@ func serve(ctx context.Context, o options, noDataPlane string, stdout io.Writer,
 	}
 
 	api := &lateHandler{}
+	noDataPlane := <-whyNot
 	plane, err := newDataPlane(o, noDataPlane, view, control, api, log)
 	if err != nil {
 		return err

@@ -60,7 +60,9 @@ func TestFront(t *testing.T) {
 func TestServeRefusesBadRegions(t *testing.T) {
 	for _, region := range []string{"", "us east", "us-east-1\nendpoint_url=x", "US-EAST-1"} {
 		var out bytes.Buffer
-		err := serve(context.Background(), options{data: t.TempDir(), listen: "127.0.0.1:0", region: region, controlPlaneOnly: true}, "asked for", &out, slog.New(slog.DiscardHandler))
+		whyNot := make(chan string, 1)
+		whyNot <- "asked for"
+		err := serve(context.Background(), options{data: t.TempDir(), listen: "127.0.0.1:0", region: region, controlPlaneOnly: true}, whyNot, &out, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), "region") {
 			t.Errorf("region %q: %v", region, err)
 		}

@@ -13,6 +13,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"go.etcd.io/raft/v3/raftpb"
 )
 
 // Embed starts an etcd server inside this process, with its data in dir, and returns a Store on it. It listens on unix
@@ -35,7 +36,6 @@ func Embed(ctx context.Context, dir string) (*Store, error) {
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
-	cfg.TickMs, cfg.ElectionMs = 10, 50
 	cfg.LogLevel, cfg.LogOutputs = "error", []string{filepath.Join(dir, "etcd.log")}
 	cfg.MaxTxnOps = 10_000
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModeRevision, "10000"
@@ -49,14 +49,8 @@ func Embed(ctx context.Context, dir string) (*Store, error) {
 		server.Close()
 		return folder.Close()
 	}
-	select {
-	case <-server.Server.ReadyNotify():
-	case err := <-server.Err():
+	if err := lead(ctx, server); err != nil {
 		return nil, errors.Join(err, stop())
-	case <-ctx.Done():
-		return nil, errors.Join(ctx.Err(), stop())
-	case <-time.After(time.Minute):
-		return nil, errors.Join(errors.New("etcd was not ready within a minute"), stop())
 	}
 	cli := v3client.New(server.Server)
 	end := func() error {
@@ -73,6 +67,31 @@ func Embed(ctx context.Context, dir string) (*Store, error) {
 	}
 	opened.dir = dir
 	return opened, nil
+}
+
+// lead waits until the server is ready. It is the only member, so nobody else can lead, and it need not wait for an election
+// timeout to find that out: it is told to stand as a leader that steps down tells its successor. It does not listen while it
+// has still to learn that it is a member, so it is told again.
+func lead(ctx context.Context, server *embed.Etcd) error {
+	id := uint64(server.Server.MemberID())
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	late := time.After(time.Minute)
+	for {
+		// A message that is lost leaves the timeout.
+		_ = server.Server.Process(ctx, &raftpb.Message{Type: raftpb.MsgTimeoutNow.Enum(), From: &id, To: &id})
+		select {
+		case <-server.Server.ReadyNotify():
+			return nil
+		case err := <-server.Err():
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-late:
+			return errors.New("etcd was not ready within a minute")
+		case <-again.C:
+		}
+	}
 }
 
 // revokeAll ends the leases of processes that had the data before: this one has it to itself, so they are dead, and etcd
