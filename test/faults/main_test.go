@@ -26,6 +26,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
 	latticetypes "github.com/aws/aws-sdk-go-v2/service/vpclattice/types"
+
+	"trellis/test/sdk"
 )
 
 var built = flag.String("program", "", "the program under test; it is built unless given")
@@ -298,7 +300,7 @@ func (s *server) zone(t *testing.T) *zone {
 		t.Fatal(err)
 	}
 	c, err := config.LoadDefaultConfig(t.Context(), config.WithSharedConfigFiles([]string{s.profiles}), config.WithSharedCredentialsFiles(nil),
-		config.WithSharedConfigProfile(made.Profile), config.WithRetryMaxAttempts(1))
+		config.WithSharedConfigProfile(made.Profile), config.WithRetryMaxAttempts(1), config.WithHTTPClient(sdk.HTTP(time.Minute)))
 	if err != nil {
 		t.Fatal(err)
 	}

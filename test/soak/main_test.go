@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -25,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
 
 	"trellis/test/cluster"
+	"trellis/test/sdk"
 )
 
 // points is how many times a server is killed.
@@ -126,7 +126,7 @@ func (s *server) account(t *testing.T, name string) *account {
 func (s *server) profile(t *testing.T, id, name string) *account {
 	t.Helper()
 	c, err := config.LoadDefaultConfig(t.Context(), config.WithSharedConfigFiles([]string{filepath.Join(s.data, "aws-config")}), config.WithSharedCredentialsFiles(nil),
-		config.WithSharedConfigProfile(name), config.WithRetryMaxAttempts(1), config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(40*time.Second)))
+		config.WithSharedConfigProfile(name), config.WithRetryMaxAttempts(1), config.WithHTTPClient(sdk.HTTP(40*time.Second)))
 	if err != nil {
 		t.Fatal(err)
 	}
