@@ -59,6 +59,14 @@ func TestPrivilegedHundredVPCs(t *testing.T) {
 	start := time.Now()
 	apply(t, h, cfg)
 	t.Logf("100 VPCs with 200 interfaces applied in %v, %d writes", time.Since(start), h.Writes())
+	// A process that has as many threads as it may ends when it wants another.
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(threads) > 100 {
+		t.Errorf("100 VPCs with 200 interfaces take %d threads", len(threads))
+	}
 	start = time.Now()
 	apply(t, h, cfg)
 	t.Logf("applied again in %v", time.Since(start))
@@ -73,7 +81,7 @@ func TestPrivilegedHundredVPCs(t *testing.T) {
 func TestPrivilegedFiveThousandElements(t *testing.T) {
 	const n = 5000
 	h := newHost(t)
-	ns, err := newNamespace("vpc", substrate.KindVPC, &h.writes)
+	ns, err := newNamespace(h.workers, "vpc", substrate.KindVPC, &h.writes)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,9 +34,8 @@ func Enter() (code int, entered bool, err error) {
 
 // tryNamespace makes a network namespace and lets it go.
 func tryNamespace() error {
-	t := startThread()
-	defer t.end()
-	return t.do(func() error { return unix.Unshare(unix.CLONE_NEWNET) })
+	w := newWorkers()
+	return errors.Join(w.do(nil, func() error { return nil }), w.end())
 }
 
 func runInside() (int, bool, error) {

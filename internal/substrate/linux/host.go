@@ -17,12 +17,13 @@ import (
 
 // Host is the network of this host as the process made it.
 type Host struct {
-	apply  sync.Mutex // held by whoever changes the network
-	writes atomic.Int64
-	links  map[linkKey]substrate.Link
-	layout substrate.Layout // as last wanted
-	closed bool
-	ipv6   bool // the kernel has it
+	apply   sync.Mutex // held by whoever changes the network
+	writes  atomic.Int64
+	workers *workers
+	links   map[linkKey]substrate.Link
+	layout  substrate.Layout // as last wanted
+	closed  bool
+	ipv6    bool // the kernel has it
 
 	look   sync.RWMutex // guards realms against lookups meanwhile
 	realms map[string]*realm
@@ -35,7 +36,7 @@ type linkKey struct{ namespace, name string }
 // what was applied.
 func New() *Host {
 	_, err := os.Stat("/proc/sys/net/ipv6")
-	return &Host{links: map[linkKey]substrate.Link{}, realms: map[string]*realm{}, ipv6: err == nil}
+	return &Host{workers: newWorkers(), links: map[linkKey]substrate.Link{}, realms: map[string]*realm{}, ipv6: err == nil}
 }
 
 // Writes counts the changes made to the kernel so far.
@@ -120,7 +121,7 @@ func (h *Host) create(ns substrate.Namespace, fail report) {
 	if h.realms[ns.Name] != nil {
 		return
 	}
-	n, err := newNamespace(ns.Name, ns.Kind, &h.writes)
+	n, err := newNamespace(h.workers, ns.Name, ns.Kind, &h.writes)
 	if err != nil {
 		fail(ns.Name, err)
 		return
@@ -320,5 +321,5 @@ func (h *Host) Close() error {
 	for _, r := range slices.SortedFunc(maps.Values(h.realms), func(a, b *realm) int { return cmp.Compare(a.ns.name, b.ns.name) }) {
 		h.drop(r)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, h.workers.end())...)
 }

@@ -3,6 +3,8 @@ package linux
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"sync"
 	"sync/atomic"
 
 	"github.com/google/nftables"
@@ -13,27 +15,32 @@ import (
 	"trellis/internal/substrate"
 )
 
-// Namespace is a network namespace with the thread that lives in it. It is held by
-// a descriptor alone: when the process ends, however it ends, the namespace does.
+// Namespace is a network namespace. It is held by a descriptor alone: when the process
+// ends, however it ends, the namespace does.
 type Namespace struct {
-	name   string
-	thread *thread
-	fd     *os.File
-	rt     *netlink.Handle
-	nft    *nftables.Conn
+	name    string
+	workers *workers
+	fd      *os.File
+	rt      *netlink.Handle
+	nft     *nftables.Conn
 	// batch is how many nftables messages one transaction can have: each is
 	// acknowledged into the socket's buffer before any acknowledgement is read.
-	batch  int
-	closed atomic.Bool
+	batch int
+
+	use    sync.RWMutex // held, shared, by whoever works inside, and alone by who closes it
+	closed bool         // guarded by use
+
+	mu      sync.Mutex // guards started
+	started []*exec.Cmd
 }
 
 // socketBuffer is what a netlink socket asks for; without privilege on the host it gets less.
 const socketBuffer = 8 << 20
 
 // newNamespace makes a namespace of the kind, with loopback up and nothing else.
-func newNamespace(name string, kind substrate.NamespaceKind, writes *atomic.Int64) (*Namespace, error) {
-	n := &Namespace{name: name, thread: startThread()}
-	err := n.thread.do(func() error {
+func newNamespace(w *workers, name string, kind substrate.NamespaceKind, writes *atomic.Int64) (*Namespace, error) {
+	n := &Namespace{name: name, workers: w}
+	err := w.do(nil, func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("make a network namespace: %w", err)
 		}
@@ -104,22 +111,30 @@ func (n *Namespace) up(link string, writes *atomic.Int64) error {
 // Name is the id of the VPC or interface the namespace belongs to.
 func (n *Namespace) Name() string { return n.name }
 
-// Do runs f on the namespace's thread. What f makes there - sockets, processes -
-// belongs to the namespace. f must be quick, and must not call Do.
+// Do runs f on a thread that is in the namespace. What f makes there - sockets,
+// processes - belongs to the namespace. f must be quick, and must not call Do.
 func (n *Namespace) Do(f func() error) error {
-	if n.closed.Load() {
+	n.use.RLock()
+	defer n.use.RUnlock()
+	if n.closed {
 		return errClosed
 	}
-	return n.thread.do(f)
+	return n.workers.do(n.fd, f)
 }
 
-// close ends the thread, which kills the processes it started, and lets go of the
-// namespace; it is gone when the last socket and process in it are.
+// close ends the processes that were started in the namespace, and lets go of it; it
+// is gone when the last socket and process in it are.
 func (n *Namespace) close() {
-	if n.closed.Swap(true) {
+	n.use.Lock()
+	defer n.use.Unlock()
+	if n.closed {
 		return
 	}
-	n.thread.end()
+	n.closed = true
+	for _, cmd := range n.started {
+		// One that has ended needs no signal.
+		_ = cmd.Process.Signal(cmd.SysProcAttr.Pdeathsig)
+	}
 	if n.rt != nil {
 		n.rt.Close()
 	}

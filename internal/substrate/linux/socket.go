@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -51,8 +52,8 @@ func freebind(_, _ string, c syscall.RawConn) error {
 }
 
 // Dial connects from the namespace to a TCP or UDP address. A valid source is bound
-// first; its port may be zero. Only making the socket occupies the namespace's
-// thread, waiting for the connection does not.
+// first; its port may be zero. Only making the socket occupies a thread, waiting for
+// the connection does not.
 func (n *Namespace) Dial(ctx context.Context, network string, source, destination netip.AddrPort) (net.Conn, error) {
 	conn, err := n.dial(ctx, network, source, destination)
 	if err != nil {
@@ -165,7 +166,17 @@ func (n *Namespace) Start(cmd *exec.Cmd) error {
 	if cmd.SysProcAttr.Pdeathsig == 0 {
 		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	}
-	if err := n.Do(cmd.Start); err != nil {
+	err := n.Do(func() error {
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		ended := func(c *exec.Cmd) bool { return errors.Is(c.Process.Signal(syscall.Signal(0)), os.ErrProcessDone) }
+		n.started = append(slices.DeleteFunc(n.started, ended), cmd)
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("start in %s: %w", n.name, err)
 	}
 	return nil
