@@ -73,13 +73,18 @@ func (n *loopback) Dial(ctx context.Context, _ string, _ netip.Addr, to netip.Ad
 type records struct {
 	journal *journal.Store
 	log     io.Writer
+	events  []journal.Event
 }
 
 // Write implements server.AccessLog.
-func (r records) Write(_, _ string, when time.Time, record []byte) {
-	err := r.journal.Append("group", "stream", []journal.Event{{Time: when.UnixMilli(), Ingested: time.Now().UnixMilli(), Message: string(record)}})
-	if err != nil {
-		fmt.Fprintln(r.log, "an access record could not be written:", err)
+func (r *records) Write(batch []server.AccessRecord) {
+	now := time.Now().UnixMilli()
+	r.events = r.events[:0]
+	for _, b := range batch {
+		r.events = append(r.events, journal.Event{Time: b.Time.UnixMilli(), Ingested: now, Message: b.JSON})
+	}
+	if err := r.journal.Append("group", "stream", r.events); err != nil {
+		fmt.Fprintln(r.log, "access records could not be written:", err)
 	}
 }
 
@@ -98,7 +103,7 @@ func Gateway(in io.Reader, out io.Writer, dir string, target netip.AddrPort, pro
 		return err
 	}
 	n := &loopback{}
-	s := server.New(server.Config{Network: n, AccessLog: records{store, os.Stderr}})
+	s := server.New(server.Config{Network: n, AccessLog: &records{journal: store, log: os.Stderr}})
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

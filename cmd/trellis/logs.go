@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"trellis/internal/arn"
 	"trellis/internal/journal"
 	"trellis/internal/lattice"
+	"trellis/internal/proxy/server"
 	"trellis/internal/sandbox"
 	"trellis/internal/sandbox/process"
 	"trellis/internal/state"
@@ -72,35 +74,71 @@ type accessLog struct {
 // sayEvery is how often the server's log tells that records are lost.
 const sayEvery = 10 * time.Second
 
+// delivery is what one subscription gets of a batch.
+type delivery struct {
+	*lattice.LogSubscription
+	events []journal.Event
+}
+
+// subject is what an access record is about.
+type subject struct{ network, service string }
+
 // Write implements the proxy's AccessLog.
-func (a *accessLog) Write(networkARN, serviceARN string, when time.Time, record []byte) {
+func (a *accessLog) Write(records []server.AccessRecord) {
 	s := a.view.Snapshot()
-	for _, resource := range []string{networkARN, serviceARN} {
-		id := resource[strings.LastIndexByte(resource, '/')+1:]
-		for sub := range state.LogSubscriptions.By(s, state.ByResource, id) {
-			if sub.LogType == lattice.LogsOfResources {
-				continue
-			}
-			if err := a.send(s, sub, when, record); err != nil {
-				lost := a.lost.Add(1)
-				if now := time.Now(); now.Sub(a.said) >= sayEvery {
-					a.said = now
-					a.log.Warn("access records are not delivered", "subscription", sub.ID, "lost", lost, "error", err)
-				}
+	now := time.Now()
+	subscribed := map[subject][]*delivery{}
+	var all []*delivery
+	for _, r := range records {
+		about := subject{r.Network, r.Service}
+		to, ok := subscribed[about]
+		if !ok {
+			to = subscribers(s, about, &all)
+			subscribed[about] = to
+		}
+		for _, d := range to {
+			d.events = append(d.events, journal.Event{Time: r.Time.UnixMilli(), Ingested: now.UnixMilli(), Message: r.JSON})
+		}
+	}
+	for _, d := range all {
+		if err := a.send(s, d, now); err != nil {
+			lost := a.lost.Add(int64(len(d.events)))
+			if now.Sub(a.said) >= sayEvery {
+				a.said = now
+				a.log.Warn("access records are not delivered", "subscription", d.ID, "lost", lost, "error", err)
 			}
 		}
 	}
 }
 
-func (a *accessLog) send(s *state.Snapshot, sub *lattice.LogSubscription, when time.Time, record []byte) error {
-	d, err := arn.Parse(strings.TrimSuffix(sub.Destination, ":*"))
+// subscribers returns the deliveries that records of the subject are for, new ones being added to all.
+func subscribers(s *state.Snapshot, about subject, all *[]*delivery) []*delivery {
+	var out []*delivery
+	for _, resource := range []string{about.network, about.service} {
+		id := resource[strings.LastIndexByte(resource, '/')+1:]
+		for sub := range state.LogSubscriptions.By(s, state.ByResource, id) {
+			if sub.LogType == lattice.LogsOfResources {
+				continue
+			}
+			i := slices.IndexFunc(*all, func(d *delivery) bool { return d.ID == sub.ID })
+			if i < 0 {
+				i = len(*all)
+				*all = append(*all, &delivery{LogSubscription: sub})
+			}
+			out = append(out, (*all)[i])
+		}
+	}
+	return out
+}
+
+func (a *accessLog) send(s *state.Snapshot, d *delivery, now time.Time) error {
+	to, err := arn.Parse(strings.TrimSuffix(d.Destination, ":*"))
 	if err != nil {
 		return err
 	}
-	g, ok := state.LogGroups.Get(s, state.LogGroupKey(vpc.Owner{Account: d.Account, Region: d.Region}, d.ID()))
-	if d.Service != "logs" || !ok {
-		return errors.New("the destination " + sub.Destination + " is not a log group that is there")
+	g, ok := state.LogGroups.Get(s, state.LogGroupKey(vpc.Owner{Account: to.Account, Region: to.Region}, to.ID()))
+	if to.Service != "logs" || !ok {
+		return errors.New("the destination " + d.Destination + " is not a log group that is there")
 	}
-	now := time.Now().UnixMilli()
-	return appendEvents(a.journal, g.ID, "VPCLattice/"+sub.ID, []journal.Event{{Time: when.UnixMilli(), Ingested: now, Message: string(record)}}, now)
+	return appendEvents(a.journal, g.ID, "VPCLattice/"+d.ID, d.events, now.UnixMilli())
 }

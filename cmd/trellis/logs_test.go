@@ -2,11 +2,13 @@ package main
 
 import (
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
 	"trellis/internal/journal"
 	"trellis/internal/lattice"
+	"trellis/internal/proxy/server"
 	"trellis/internal/state"
 	"trellis/internal/vpc"
 )
@@ -35,11 +37,29 @@ func TestAccessRecordsGoToSubscriptionsOfServices(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := &accessLog{view: view, journal: j, log: slog.New(slog.DiscardHandler)}
-	log.Write(network, service, time.Now(), []byte("record"))
-	for id, want := range map[string]int{"als-network": 1, "als-resources": 0, "als-service": 1, "als-other": 0} {
-		events, _ := j.Read(group, "VPCLattice/"+id, 0, time.Now().Add(time.Hour).UnixMilli())
-		if len(events) != want {
-			t.Errorf("%s has %d records, want %d", id, len(events), want)
+	at := time.Now()
+	log.Write([]server.AccessRecord{
+		{Network: network, Service: service, Time: at, JSON: "first"},
+		{Network: network, Time: at, JSON: "of no service"},
+		{Service: service, Time: at, JSON: "of no network"},
+		{Network: network, Service: service, Time: at, JSON: "last"},
+	})
+	for id, want := range map[string][]string{
+		"als-network": {"first", "of no service", "last"}, "als-resources": nil, "als-service": {"first", "of no network", "last"}, "als-other": nil,
+	} {
+		events, _ := j.Read(group, "VPCLattice/"+id, 0, at.Add(time.Hour).UnixMilli())
+		if !slices.EqualFunc(events, want, func(e journal.Event, m string) bool { return e.Message == m }) {
+			t.Errorf("%s has %v, want %v", id, events, want)
 		}
+	}
+	if err := view.Update(t.Context(), func(tx *state.Tx) error {
+		state.LogGroups.Delete(tx, state.LogGroupKey(owner, "/requests"))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	log.Write([]server.AccessRecord{{Network: network, Service: service, Time: at, JSON: "to nobody"}, {Network: network, Time: at, JSON: "to nobody"}})
+	if lost := log.lost.Load(); lost != 3 {
+		t.Errorf("%d records were lost without their group, want 3", lost)
 	}
 }

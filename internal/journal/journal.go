@@ -1,5 +1,6 @@
-// Package journal keeps log events: append-only files of JSON lines, one for each stream, in one directory for each log
-// group. The Store is the only writer of its directory. What a crash left half-written at the end of a file is cut off.
+// Package journal keeps log events: append-only files, one for each stream, in one directory for each log group. A file
+// begins with a head in JSON, and has a line for each event. The Store is the only writer of its directory. What a crash left
+// half-written at the end of a file is cut off.
 package journal
 
 import (
@@ -24,9 +25,9 @@ import (
 
 // Event is one line of a log. Times are milliseconds since 1970.
 type Event struct {
-	Time     int64  `json:"t"`
-	Ingested int64  `json:"i"`
-	Message  string `json:"m"`
+	Time     int64
+	Ingested int64
+	Message  string
 }
 
 // Stream describes one stream of a group. The times of events are zero while there are none.
@@ -45,6 +46,7 @@ var (
 // Store is a directory of groups, which are known by ids that are never used again.
 type Store struct {
 	dir    string
+	files  files
 	mu     sync.Mutex
 	groups map[string]*group
 }
@@ -52,7 +54,13 @@ type Store struct {
 type group struct {
 	mu      sync.RWMutex
 	dir     string
-	streams map[string]*Stream
+	streams map[string]*stream
+	lines   []byte // memory for what is appended
+}
+
+type stream struct {
+	Stream
+	file string
 }
 
 // head is the first line of a stream's file.
@@ -78,18 +86,19 @@ func (s *Store) group(id string) (*group, error) {
 	if id == "" || strings.ContainsAny(id, "/\x00") || id[0] == '.' {
 		return nil, fmt.Errorf("journal: %q is not a group's id", id)
 	}
-	g := &group{dir: filepath.Join(s.dir, id), streams: map[string]*Stream{}}
+	g := &group{dir: filepath.Join(s.dir, id), streams: map[string]*stream{}}
 	files, err := os.ReadDir(g.dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	for _, f := range files {
-		st, err := load(filepath.Join(g.dir, f.Name()))
+		file := filepath.Join(g.dir, f.Name())
+		st, err := load(file)
 		if err != nil {
 			return nil, err
 		}
 		if st != nil {
-			g.streams[st.Name] = st
+			g.streams[st.Name] = &stream{*st, file}
 		}
 	}
 	s.groups[id] = g
@@ -128,14 +137,13 @@ func load(path string) (*Stream, error) {
 			st = &Stream{Name: h.Stream, Created: h.Created}
 			continue
 		}
-		var e Event
-		if json.Unmarshal(line, &e) == nil {
-			st.add(e)
+		if e, ok := parseLine(line[:len(line)-1]); ok {
+			st.add(&e)
 		}
 	}
 }
 
-func (st *Stream) add(e Event) {
+func (st *Stream) add(e *Event) {
 	if st.First == 0 || e.Time < st.First {
 		st.First = e.Time
 	}
@@ -153,84 +161,104 @@ func (g *group) file(stream string) string {
 }
 
 // Create makes an empty stream.
-func (s *Store) Create(groupID, stream string, now int64) error {
+func (s *Store) Create(groupID, name string, now int64) error {
 	g, err := s.group(groupID)
 	if err != nil {
 		return err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.streams[stream] != nil {
+	if g.streams[name] != nil {
 		return ErrExists
 	}
-	if err := g.begin(stream, now); err != nil {
+	st := &stream{Stream{Name: name, Created: now}, g.file(name)}
+	if err := st.begin(); err != nil {
 		return err
 	}
-	g.streams[stream] = &Stream{Name: stream, Created: now}
+	g.streams[name] = st
 	return nil
 }
 
-// begin makes the file of a stream, with its head. The caller holds mu.
-func (g *group) begin(stream string, created int64) error {
-	line, err := json.Marshal(head{stream, created})
+// begin makes the stream's file, with its head.
+func (st *stream) begin() error {
+	line, err := json.Marshal(head{st.Name, st.Created})
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(g.dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(st.file), 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(g.file(stream), append(line, '\n'), 0o600); err != nil {
-		return errors.Join(err, removeIfThere(g.file(stream)))
+	if err := os.WriteFile(st.file, append(line, '\n'), 0o600); err != nil {
+		return errors.Join(err, removeIfThere(st.file))
 	}
 	return nil
 }
 
+// maxLines is the memory a group keeps between appends.
+const maxLines = 1 << 20
+
 // Append adds events to a stream: all of them or, where the disk is about to be full, none. A file that somebody removed is
-// made anew.
-func (s *Store) Append(groupID, stream string, events []Event) error {
+// made anew. The events' messages are not kept.
+func (s *Store) Append(groupID, name string, events []Event) error {
 	g, err := s.group(groupID)
 	if err != nil {
 		return err
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	for _, e := range events {
-		if err := enc.Encode(e); err != nil {
-			return err
-		}
 	}
 	if err := disk.Room(s.dir, disk.ForLogs); err != nil {
 		return err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	st := g.streams[stream]
+	st := g.streams[name]
 	if st == nil {
 		return ErrNotFound
 	}
-	f, err := os.OpenFile(g.file(stream), os.O_WRONLY|os.O_APPEND, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := g.begin(stream, st.Created); err != nil {
-			return err
-		}
-		*st = Stream{Name: stream, Created: st.Created}
-		f, err = os.OpenFile(g.file(stream), os.O_WRONLY|os.O_APPEND, 0)
+	lines := g.lines[:0]
+	for i := range events {
+		lines = appendLine(lines, &events[i])
 	}
+	if g.lines = lines; cap(lines) > maxLines {
+		g.lines = nil
+	}
+	f, size, err := s.open(st)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
+	if _, err := f.Write(lines); err != nil {
+		return errors.Join(err, f.Truncate(size), f.Close())
 	}
-	if _, err := f.Write(b.Bytes()); err != nil {
-		return errors.Join(err, f.Truncate(info.Size()))
-	}
-	for _, e := range events {
-		st.add(e)
+	s.files.put(st.file, f)
+	for i := range events {
+		st.add(&events[i])
 	}
 	return nil
+}
+
+// open returns the stream's file and its size.
+func (s *Store) open(st *stream) (*os.File, int64, error) {
+	if f := s.files.take(st.file); f != nil {
+		info, err := f.Stat()
+		if err == nil && linked(info) {
+			return f, info.Size(), nil
+		}
+		_ = f.Close()
+	}
+	f, err := os.OpenFile(st.file, os.O_WRONLY|os.O_APPEND, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := st.begin(); err != nil {
+			return nil, 0, err
+		}
+		st.Stream = Stream{Name: st.Name, Created: st.Created}
+		f, err = os.OpenFile(st.file, os.O_WRONLY|os.O_APPEND, 0)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, info.Size(), nil
 }
 
 // Streams lists a group's streams by name.
@@ -243,32 +271,32 @@ func (s *Store) Streams(groupID string) ([]Stream, error) {
 	defer g.mu.RUnlock()
 	out := make([]Stream, 0, len(g.streams))
 	for _, st := range g.streams {
-		out = append(out, *st)
+		out = append(out, st.Stream)
 	}
 	slices.SortFunc(out, func(a, b Stream) int { return cmp.Compare(a.Name, b.Name) })
 	return out, nil
 }
 
 // Read returns the events of a stream with from <= Time < to, in order of time; events of one time stay as written.
-func (s *Store) Read(groupID, stream string, from, to int64) ([]Event, error) {
+func (s *Store) Read(groupID, name string, from, to int64) ([]Event, error) {
 	g, err := s.group(groupID)
 	if err != nil {
 		return nil, err
 	}
 	g.mu.RLock()
 	defer g.mu.RUnlock()
-	if g.streams[stream] == nil {
+	st := g.streams[name]
+	if st == nil {
 		return nil, ErrNotFound
 	}
-	raw, err := os.ReadFile(g.file(stream))
+	raw, err := os.ReadFile(st.file)
 	if err != nil {
 		return nil, err
 	}
 	_, raw, _ = bytes.Cut(raw, []byte{'\n'})
 	var out []Event
 	for line := range bytes.Lines(raw) {
-		var e Event
-		if json.Unmarshal(line, &e) == nil && e.Time >= from && e.Time < to {
+		if e, ok := parseLine(bytes.TrimSuffix(line, []byte{'\n'})); ok && e.Time >= from && e.Time < to {
 			out = append(out, e)
 		}
 	}
@@ -277,18 +305,19 @@ func (s *Store) Read(groupID, stream string, from, to int64) ([]Event, error) {
 }
 
 // DeleteStream removes a stream with its events.
-func (s *Store) DeleteStream(groupID, stream string) error {
+func (s *Store) DeleteStream(groupID, name string) error {
 	g, err := s.group(groupID)
 	if err != nil {
 		return err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.streams[stream] == nil {
+	st := g.streams[name]
+	if st == nil {
 		return ErrNotFound
 	}
-	delete(g.streams, stream)
-	return removeIfThere(g.file(stream))
+	delete(g.streams, name)
+	return errors.Join(s.files.forget(st.file), removeIfThere(st.file))
 }
 
 // Delete removes a group with all its streams.
@@ -302,8 +331,12 @@ func (s *Store) Delete(groupID string) error {
 	s.mu.Lock()
 	delete(s.groups, groupID)
 	s.mu.Unlock()
+	var errs []error
+	for _, st := range g.streams {
+		errs = append(errs, s.files.forget(st.file))
+	}
 	clear(g.streams)
-	return os.RemoveAll(g.dir)
+	return errors.Join(append(errs, os.RemoveAll(g.dir))...)
 }
 
 func removeIfThere(path string) error {

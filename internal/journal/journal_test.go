@@ -5,6 +5,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -84,6 +86,80 @@ func TestHalfWrittenLineIsCutOff(t *testing.T) {
 	got, err := s.Read("g", "s", 0, math.MaxInt64)
 	if err != nil || len(got) != 2 || got[1].Message != "after" {
 		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestMessagesComeBackAsTheyWere(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	if err := s.Create("g", "s", 1); err != nil {
+		t.Fatal(err)
+	}
+	var want []journal.Event
+	for i, m := range []string{"", " ", "plain", "a\nb\n", `\n`, `\`, `{"agent":"\"\\"}`, "\r\t\x00\xff", " 1 2 "} {
+		want = append(want, journal.Event{Time: int64(i), Ingested: -1, Message: m})
+	}
+	if err := s.Append("g", "s", want); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*journal.Store{s, open(t, dir)} {
+		got, err := s.Read("g", "s", 0, math.MaxInt64)
+		if err != nil || !cmp.Equal(got, want) {
+			t.Errorf("%v, %v; want %v", got, err, want)
+		}
+	}
+}
+
+// A file stays open from one append to the next, yet nothing is written to one that has no name any more.
+func TestAppendAfterRemoval(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	for _, c := range []struct {
+		name   string
+		remove func() error
+		want   []string
+	}{
+		{"nothing", func() error { return nil }, []string{"first", "second"}},
+		{"the group's directory", func() error { return os.RemoveAll(filepath.Join(dir, "g")) }, []string{"second"}},
+		{"the stream", func() error { return errors.Join(s.DeleteStream("g", "s"), s.Create("g", "s", 1)) }, []string{"second"}},
+		{"the group", func() error { return errors.Join(s.Delete("g"), s.Create("g", "s", 1)) }, []string{"second"}},
+	} {
+		err := errors.Join(s.Create("g", "s", 1), s.Append("g", "s", []journal.Event{{1, 1, "first"}}), c.remove(),
+			s.Append("g", "s", []journal.Event{{1, 1, "second"}}))
+		got, readErr := s.Read("g", "s", 0, math.MaxInt64)
+		if err := errors.Join(err, readErr, s.DeleteStream("g", "s")); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.EqualFunc(got, c.want, func(e journal.Event, m string) bool { return e.Message == m }) {
+			t.Errorf("%s removed: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestManyStreams(t *testing.T) {
+	s := open(t, t.TempDir())
+	for round := range 2 {
+		for i := range 100 {
+			stream := strconv.Itoa(i)
+			if round == 0 {
+				if err := s.Create("g", stream, 1); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.Append("g", stream, []journal.Event{{int64(round), 1, stream}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i := range 100 {
+		got, err := s.Read("g", strconv.Itoa(i), 0, math.MaxInt64)
+		if err != nil || len(got) != 2 || got[1].Message != strconv.Itoa(i) {
+			t.Errorf("%d: %v, %v", i, got, err)
+		}
+	}
+	left, err := os.ReadDir("/proc/self/fd")
+	if err != nil || len(left) > 64 {
+		t.Errorf("%d files are open, %v", len(left), err)
 	}
 }
 

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/netip"
+	"strconv"
 	"time"
 )
 
@@ -21,8 +22,7 @@ const (
 	InternalError          Failure = "InternalError"
 )
 
-// Record is what is remembered of a request. Its text is kept in memory of its own, so that it may outlive the request,
-// and is reused by Begin.
+// Record is what is remembered of a request. It is reused by Begin; what Describe told it is valid as long as the request.
 type Record struct {
 	VPC       *VPC
 	Service   *Service
@@ -41,57 +41,25 @@ type Record struct {
 	// to the end of its answer's head.
 	Duration, ToTarget, FromTarget time.Duration
 
-	text []byte
-	ends [recordTexts]int
+	method, path, host, agent, requestID string
+	minor                                uint8
+	stamp                                Stamp
 }
-
-const (
-	textMethod = iota
-	textPath
-	textHost
-	textAgent
-	textRequestID
-	textProtocol
-	recordTexts
-)
 
 // Begin makes the record about another request.
 func (c *Record) Begin(front *Front, client netip.AddrPort, start time.Time) {
-	*c = Record{VPC: front.VPC, Client: client, Start: start, text: c.text[:0]}
+	*c = Record{VPC: front.VPC, Client: client, Start: start, stamp: c.stamp}
 }
 
-// Describe copies what the record tells of the request's head.
+// Describe notes what the record tells of the request's head.
 func (c *Record) Describe(r *Request, requestID string) {
-	agent, _ := r.Get("user-agent")
-	protocol := "HTTP/1.1"
-	if r.Minor == 0 {
-		protocol = "HTTP/1.0"
-	}
-	c.text = c.text[:0]
-	for i, s := range [recordTexts]string{r.Method, r.Path, r.Host, agent, requestID, protocol} {
-		c.text = append(c.text, s...)
-		c.ends[i] = len(c.text)
-	}
-}
-
-func (c *Record) part(i int) string {
-	from := 0
-	if i > 0 {
-		from = c.ends[i-1]
-	}
-	return view(c.text[from:c.ends[i]])
+	c.method, c.path, c.host, c.requestID, c.minor = r.Method, r.Path, r.Host, requestID, r.Minor
+	c.agent, _ = r.Get("user-agent")
 }
 
 // AppendJSON appends the record as VPC Lattice writes it to access logs. What is not known is "-".
 func (c *Record) AppendJSON(dst []byte) []byte {
-	o := object{dst: dst}
-	text := func(k, v string) {
-		if v == "" {
-			v = "-"
-		}
-		o.string(k, v)
-	}
-	var network, vpc, vpcID, service, group, to, destination, user, principal, org string
+	var network, vpc, vpcID, service, group, destination, user, principal, org string
 	if c.VPC != nil {
 		vpc, vpcID = c.VPC.ARN, c.VPC.ID
 		if c.VPC.Network != nil {
@@ -104,10 +72,6 @@ func (c *Record) AppendJSON(dst []byte) []byte {
 	if c.Group != nil {
 		group, destination = c.Group.ARN, c.Group.VPC
 	}
-	var addr [64]byte
-	if c.Target != nil && c.Target.Addr.IsValid() {
-		to = view(c.Target.Addr.AppendTo(addr[:0]))
-	}
 	switch {
 	case c.Principal != nil:
 		user, principal, org = c.Principal.ARN, c.Principal.ARN, c.Principal.OrgID
@@ -116,45 +80,67 @@ func (c *Record) AppendJSON(dst []byte) []byte {
 	case c.Guarded:
 		user = "Anonymous"
 	}
-	o.begin("")
-	text("serviceNetworkArn", network)
-	text("resolvedUser", user)
-	text("listenerType", "")
-	text("listenerId", "")
-	text("authDeniedReason", c.DeniedBy.String())
-	text("targetGroupArn", group)
-	text("sourceVpcArn", vpc)
-	text("sourceVpcId", vpcID)
-	text("destinationVpcId", destination)
-	var from [64]byte
-	text("sourceIpPort", view(c.Client.AppendTo(from[:0])))
-	text("targetIpPort", to)
-	text("failureReason", string(c.Failure))
-	text("serviceArn", service)
-	var start [32]byte
-	text("startTime", view(c.Start.UTC().AppendFormat(start[:0], time.RFC3339)))
-	text("requestMethod", c.part(textMethod))
-	text("requestPath", c.part(textPath))
-	text("protocol", c.part(textProtocol))
-	o.int("responseCode", int64(c.Status))
-	o.int("bytesReceived", c.Received)
-	o.int("bytesSent", c.Sent)
-	o.int("duration", c.Duration.Milliseconds())
-	text("userAgent", c.part(textAgent))
-	text("hostHeader", c.part(textHost))
-	text("serverNameIndication", "")
-	o.int("requestToTargetDuration", c.ToTarget.Milliseconds())
-	o.int("responseFromTargetDuration", c.FromTarget.Milliseconds())
-	text("sslCipher", "")
-	text("tlsVersion", "")
-	text("callerPrincipal", principal)
-	text("callerPrincipalOrgID", org)
-	text("callerX509IssuerOU", "")
-	text("callerX509SubjectCN", "")
-	text("callerX509SANNameCN", "")
-	text("callerX509SANDNS", "")
-	text("callerX509SANURI", "")
-	text("requestId", c.part(textRequestID))
-	o.end()
-	return o.dst
+	dst = appendKnown(dst, `{"serviceNetworkArn":"`, network)
+	dst = appendKnown(dst, `","resolvedUser":"`, user)
+	dst = appendKnown(dst, `","listenerType":"-","listenerId":"-","authDeniedReason":"`, c.DeniedBy.String())
+	dst = appendKnown(dst, `","targetGroupArn":"`, group)
+	dst = appendKnown(dst, `","sourceVpcArn":"`, vpc)
+	dst = appendKnown(dst, `","sourceVpcId":"`, vpcID)
+	dst = appendKnown(dst, `","destinationVpcId":"`, destination)
+	dst = c.Client.AppendTo(append(dst, `","sourceIpPort":"`...))
+	dst = append(dst, `","targetIpPort":"`...)
+	if c.Target != nil && c.Target.Addr.IsValid() {
+		dst = c.Target.Addr.AppendTo(dst)
+	} else {
+		dst = append(dst, '-')
+	}
+	dst = appendKnown(dst, `","failureReason":"`, string(c.Failure))
+	dst = appendKnown(dst, `","serviceArn":"`, service)
+	dst = append(append(dst, `","startTime":"`...), c.stamp.At(c.Start, time.RFC3339)...)
+	dst = appendKnown(dst, `","requestMethod":"`, c.method)
+	dst = appendKnown(dst, `","requestPath":"`, c.path)
+	dst = append(dst, `","protocol":"HTTP/1.`...)
+	dst = append(dst, '0'+c.minor)
+	dst = appendNumber(dst, `","responseCode":`, int64(c.Status))
+	dst = appendNumber(dst, `,"bytesReceived":`, c.Received)
+	dst = appendNumber(dst, `,"bytesSent":`, c.Sent)
+	dst = appendNumber(dst, `,"duration":`, c.Duration.Milliseconds())
+	dst = appendKnown(dst, `,"userAgent":"`, c.agent)
+	dst = appendKnown(dst, `","hostHeader":"`, c.host)
+	dst = appendNumber(dst, `","serverNameIndication":"-","requestToTargetDuration":`, c.ToTarget.Milliseconds())
+	dst = appendNumber(dst, `,"responseFromTargetDuration":`, c.FromTarget.Milliseconds())
+	dst = appendKnown(dst, `,"sslCipher":"-","tlsVersion":"-","callerPrincipal":"`, principal)
+	dst = appendKnown(dst, `","callerPrincipalOrgID":"`, org)
+	dst = appendKnown(dst, `","callerX509IssuerOU":"-","callerX509SubjectCN":"-","callerX509SANNameCN":"-","callerX509SANDNS":"-","callerX509SANURI":"-","requestId":"`, c.requestID)
+	return append(dst, `"}`...)
+}
+
+// appendKnown appends a lead and the text of a JSON string, without its quotes.
+func appendKnown(dst []byte, lead, text string) []byte {
+	dst = append(dst, lead...)
+	if text == "" {
+		return append(dst, '-')
+	}
+	return appendText(dst, text)
+}
+
+func appendNumber(dst []byte, lead string, v int64) []byte {
+	return strconv.AppendInt(append(dst, lead...), v, 10)
+}
+
+// Stamp writes times, and remembers what it wrote last for as long as the second lasts. Each is for one layout of up to 32 bytes
+// that tells no fractions.
+type Stamp struct {
+	second int64
+	length int
+	text   [32]byte
+}
+
+// At returns the time in UTC; the text is valid until the next call.
+func (s *Stamp) At(t time.Time, layout string) []byte {
+	if second := t.Unix(); second != s.second || s.length == 0 {
+		s.second = second
+		s.length = len(t.UTC().AppendFormat(s.text[:0], layout))
+	}
+	return s.text[:s.length]
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"testing"
-	"time"
 
 	"trellis/internal/proxy"
 )
@@ -29,7 +28,7 @@ func (allowAll) Explain(*proxy.AuthRequest) proxy.Finding { return proxy.Finding
 // noLog is a sink that costs nothing itself.
 type noLog struct{}
 
-func (noLog) Write(string, string, time.Time, []byte) {}
+func (noLog) Write([]AccessRecord) {}
 
 func quietly(c *Config) { c.AccessLog = noLog{} }
 

@@ -49,7 +49,7 @@ type conn struct {
 	hop     proxy.Hop
 	route   *proxy.Route
 	note    proxy.Note
-	rec     *proxy.Record
+	rec     proxy.Record
 	idBytes [36]byte
 	start   time.Time
 	idle    time.Duration
@@ -90,7 +90,7 @@ func (c *conn) strip() {
 	}
 	c.srv.buffers.Put(c.mem)
 	c.mem, c.in.buf, c.out.buf, c.pumpBuf = nil, nil, nil, nil
-	c.note, c.req = proxy.Note{}, proxy.Request{}
+	c.note, c.req, c.rec = proxy.Note{}, proxy.Request{}, proxy.Record{}
 }
 
 // attach makes the connection ready for a client.
@@ -108,7 +108,7 @@ func (c *conn) attach(k *socket, nc net.Conn) {
 func (c *conn) release() {
 	c.strip()
 	c.nc, c.in.nc, c.out.nc, c.up, c.st, c.front, c.route, c.sock = nil, nil, nil, writer{}, nil, nil, nil, nil
-	c.hop, c.note = proxy.Hop{}, proxy.Note{}
+	c.hop, c.note, c.rec = proxy.Hop{}, proxy.Note{}, proxy.Record{}
 	c.srv.conns.Put(c)
 }
 
@@ -188,7 +188,6 @@ func (c *conn) handle() bool {
 	if c.front == nil {
 		return false
 	}
-	c.rec = c.srv.logs.get()
 	c.rec.Begin(c.front, c.client, c.start)
 	c.note = proxy.Note{Front: c.front, Head: head}
 	c.closing, c.pumping = c.sock.closing.Load(), false
@@ -197,7 +196,6 @@ func (c *conn) handle() bool {
 	}
 	if err != nil {
 		if !c.refuse(err) {
-			c.srv.logs.discard(c.rec)
 			return false
 		}
 	} else {
@@ -246,7 +244,7 @@ func (c *conn) bad(status int, text string) {
 // finish counts, logs and remembers the request.
 func (c *conn) finish() {
 	consumed := c.in.total - int64(c.in.w-c.in.r)
-	rec := c.rec
+	rec := &c.rec
 	rec.Received, c.consumed = consumed-c.consumed, consumed
 	rec.Sent, c.sent = c.out.total-c.sent, c.out.total
 	rec.Duration = time.Since(c.start)
@@ -254,11 +252,15 @@ func (c *conn) finish() {
 	n.bytesIn.Add(rec.Received)
 	n.bytesOut.Add(rec.Sent)
 	n.requests[min(rec.Status/100, 5)].Add(1)
-	if rec.VPC != nil {
-		c.srv.journal.Add(&c.note, rec)
+	if rec.VPC == nil {
+		return
 	}
-	c.rec = nil
-	c.srv.logs.add(rec)
+	c.srv.journal.Add(&c.note, rec)
+	if c.srv.AccessLog != nil {
+		text := rec.AppendJSON(c.out.buf[:0])
+		c.srv.logs.add(rec, text)
+		c.out.buf = text[:0]
+	}
 }
 
 // decide finds out what becomes of the request and does it.

@@ -4,101 +4,118 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"trellis/internal/proxy"
 )
 
 const (
-	logQueueLength = 4096
-	logPause       = 10 * time.Millisecond
+	// maxLogBatch bounds the text of the records that wait for the sink, and as much again those that it is writing.
+	maxLogBatch = 4 << 20
+	// keptLogBatch is how much memory a batch keeps whatever was in it.
+	keptLogBatch = 64 << 10
+	logPause     = 10 * time.Millisecond
 	// logGrace is how long the sink may take for the last records.
 	logGrace = 2 * time.Second
 )
 
-// logQueue carries access records from connections to the one goroutine that encodes them. Records are reused.
+// logQueue gathers access records from connections for the one goroutine that hands them to the sink.
 type logQueue struct {
 	sink    AccessLog
-	queue   chan *proxy.Record
+	dropped *atomic.Int64
+	filled  chan struct{} // holds something while there are records
 	quit    chan struct{}
 	done    chan struct{}
-	records sync.Pool
-	dropped *atomic.Int64
+
+	mu      sync.Mutex
+	waiting logBatch
+
+	spare logBatch // without records, of run alone
+}
+
+// logBatch is records and their texts, one after the other.
+type logBatch struct {
+	records []AccessRecord
+	text    []byte
+	ends    []int // of each record in text
 }
 
 func newLogQueue(sink AccessLog, dropped *atomic.Int64) *logQueue {
-	return &logQueue{sink: sink, queue: make(chan *proxy.Record, logQueueLength), quit: make(chan struct{}), done: make(chan struct{}), dropped: dropped,
-		records: sync.Pool{New: func() any { return new(proxy.Record) }}}
+	return &logQueue{sink: sink, dropped: dropped, filled: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
 }
 
-func (q *logQueue) get() *proxy.Record { return q.records.Get().(*proxy.Record) }
-
-// discard takes back a record that tells of no request.
-func (q *logQueue) discard(c *proxy.Record) { q.records.Put(c) }
-
-// add takes the record over. It never waits: when the queue is full the record is dropped and counted.
-func (q *logQueue) add(c *proxy.Record) {
-	if q.sink == nil || c.VPC == nil {
-		q.records.Put(c)
+// add takes a record with its text. It never waits for the sink: where that has fallen far behind the record is dropped and counted.
+func (q *logQueue) add(c *proxy.Record, text []byte) {
+	r := AccessRecord{Time: c.Start}
+	if c.VPC.Network != nil {
+		r.Network = c.VPC.Network.ARN
+	}
+	if c.Service != nil {
+		r.Service = c.Service.ARN
+	}
+	q.mu.Lock()
+	b := &q.waiting
+	if len(b.text)+len(text) > maxLogBatch {
+		q.mu.Unlock()
+		q.dropped.Add(1)
 		return
 	}
-	select {
-	case q.queue <- c:
-	default:
-		q.dropped.Add(1)
-		q.records.Put(c)
+	b.text = append(b.text, text...)
+	b.records, b.ends = append(b.records, r), append(b.ends, len(b.text))
+	first := len(b.records) == 1
+	q.mu.Unlock()
+	if first {
+		select {
+		case q.filled <- struct{}{}:
+		default:
+		}
 	}
 }
 
-// run writes records as they come. After each batch it pauses, so that a busy server wakes it a hundred times a second
+// run hands records over as they come. After each batch it pauses, so that a busy server wakes it a hundred times a second
 // and not at every request.
 func (q *logQueue) run() {
 	defer close(q.done)
-	var buf []byte
 	pause := time.NewTimer(logPause)
 	defer pause.Stop()
 	for {
 		select {
-		case c := <-q.queue:
-			buf = q.drain(q.write(c, buf))
+		case <-q.filled:
+			q.flush()
 			pause.Reset(logPause)
 			select {
 			case <-pause.C:
 			case <-q.quit:
 			}
 		case <-q.quit:
-			q.drain(buf)
+			q.flush()
 			return
 		}
 	}
 }
 
-// drain writes the records that are in the queue.
-func (q *logQueue) drain(buf []byte) []byte {
-	for {
-		select {
-		case c := <-q.queue:
-			buf = q.write(c, buf)
-		default:
-			return buf
+// flush hands over what waits.
+func (q *logQueue) flush() {
+	q.mu.Lock()
+	b := q.waiting
+	q.waiting = q.spare
+	q.mu.Unlock()
+	if len(b.records) > 0 {
+		from := 0
+		for i, end := range b.ends {
+			b.records[i].JSON = unsafe.String(&b.text[from], end-from)
+			from = end
 		}
+		q.sink.Write(b.records)
 	}
+	if cap(b.text) > max(keptLogBatch, 4*len(b.text)) {
+		b = logBatch{}
+	}
+	clear(b.records)
+	q.spare = logBatch{b.records[:0], b.text[:0], b.ends[:0]}
 }
 
-func (q *logQueue) write(c *proxy.Record, buf []byte) []byte {
-	buf = c.AppendJSON(buf[:0])
-	network, service := "", ""
-	if c.VPC.Network != nil {
-		network = c.VPC.Network.ARN
-	}
-	if c.Service != nil {
-		service = c.Service.ARN
-	}
-	q.sink.Write(network, service, c.Start, buf)
-	q.records.Put(c)
-	return buf
-}
-
-// stop lets run return once the queue is empty. Nothing may be added afterwards.
+// stop lets run return once all is handed over. Nothing may be added afterwards.
 func (q *logQueue) stop() { close(q.quit) }
 
 // ended waits for run to return, and says if it did in time.

@@ -32,11 +32,21 @@ type Invoker interface {
 	Invoke(ctx context.Context, targetGroupARN, functionARN string, event []byte) (response []byte, functionError string, err error)
 }
 
-// AccessLog takes access records of VPC Lattice, off the path of requests and one at a time.
+// AccessLog takes access records of VPC Lattice, off the path of requests.
 type AccessLog interface {
-	// Write takes one JSON object, without a line's end, valid only during the call. The ARNs say whose subscriptions it is
-	// for; the service's is empty for a request that named none.
-	Write(networkARN, serviceARN string, when time.Time, record []byte)
+	// Write takes records in the order in which their requests ended. It is not called again before it returns; while it
+	// does not, a bounded number of records wait, and more are dropped and counted. Nothing of the records may be kept.
+	Write(records []AccessRecord)
+}
+
+// AccessRecord is the access record of one request.
+type AccessRecord struct {
+	// Network and Service are the ARNs of whose subscriptions it is for. Each may be empty: the service's is for a request
+	// that named none.
+	Network, Service string
+	Time             time.Time
+	// JSON is one object, without a line's end.
+	JSON string
 }
 
 // Timeouts bound waiting. Zero values mean those of VPC Lattice or, where it tells none, sensible ones.

@@ -161,9 +161,11 @@ type memoryLog struct {
 	arrived chan struct{}
 }
 
-func (l *memoryLog) Write(_, _ string, _ time.Time, record []byte) {
+func (l *memoryLog) Write(records []AccessRecord) {
 	l.mu.Lock()
-	l.records = append(l.records, string(record))
+	for _, r := range records {
+		l.records = append(l.records, strings.Clone(r.JSON))
+	}
 	l.mu.Unlock()
 	select {
 	case l.arrived <- struct{}{}:
