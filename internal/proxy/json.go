@@ -112,11 +112,6 @@ func (o *object) string(k, v string) {
 	o.dst = appendString(o.dst, v)
 }
 
-func (o *object) int(k string, v int64) {
-	o.key(k)
-	o.dst = strconv.AppendInt(o.dst, v, 10)
-}
-
 func (o *object) bool(k string, v bool) {
 	o.key(k)
 	o.dst = strconv.AppendBool(o.dst, v)
