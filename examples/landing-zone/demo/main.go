@@ -21,6 +21,8 @@ import (
 	"landing-zone/demo/leftover"
 	"landing-zone/demo/server"
 	"landing-zone/demo/zone"
+	"landing-zone/engine"
+	"landing-zone/functions/wheels"
 
 	"golang.org/x/term"
 )
@@ -31,6 +33,7 @@ func main() {
 	o := options{json: os.Getenv("DEMO_JSON")}
 	flag.StringVar(&o.trellis, "trellis", "bin/trellis", "the server's program")
 	flag.StringVar(&o.project, "project", "examples/landing-zone", "directory of the stacks, with their built functions in build")
+	flag.StringVar(&o.requirements, "pulumi-python", "", "requirements `file` of Pulumi's SDKs: deploys the programs in Python, runs them again unchanged, changes them in place and by replacement, and imports")
 	flag.StringVar(&o.runtime, "runtime", "provided.al2023", "runtime of the functions: provided.al2023, or python3.8 for the article's own")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -43,6 +46,7 @@ func main() {
 
 type options struct {
 	trellis, project, runtime, json string
+	requirements                    string
 }
 
 // demo is one run.
@@ -53,6 +57,11 @@ type demo struct {
 	server   *server.Server
 	zone     zone.Zone
 	accounts map[string]string
+	// python, where the programs are in Python, is the interpreter that has Pulumi's SDKs.
+	python string
+	// settings are configuration of every stack, done what the engine did since it was last cleared.
+	settings map[string]string
+	done     map[engine.Op]int
 }
 
 func (o options) run(ctx context.Context, out io.Writer) (err error) {
@@ -72,7 +81,12 @@ func (o options) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	d := &demo{options: o, dir: dir, out: out}
+	d := &demo{options: o, dir: dir, out: out, done: map[engine.Op]int{}}
+	if o.requirements != "" {
+		if d.python, err = wheels.Environment(ctx, o.requirements); err != nil {
+			return err
+		}
+	}
 	d.server, err = server.Start(ctx, o.trellis, dir)
 	if err != nil {
 		return err
@@ -123,6 +137,11 @@ func (d *demo) show(ctx context.Context) (r results, err error) {
 		return r, err
 	}
 	r.up = time.Since(start)
+	if d.python != "" {
+		if err := d.life(ctx); err != nil {
+			return r, err
+		}
+	}
 	if r.rows, err = d.zone.Table(ctx); err != nil {
 		return r, err
 	}

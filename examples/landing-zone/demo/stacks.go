@@ -16,21 +16,32 @@ import (
 	"landing-zone/stacks/common"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
 // deployment is one stack in one account.
 type deployment struct {
 	project, directory, profile string
-	program                     pulumi.RunFunc
+	program                     engine.Program
 }
 
 // deployments are the stacks in the order they need each other.
-func deployments() []deployment {
+func (d *demo) deployments() []deployment {
+	all := goDeployments()
+	if d.python == "" {
+		return all
+	}
+	for i := range all {
+		all[i].directory = filepath.Join("..", "pulumi-python", all[i].directory)
+		all[i].program = engine.Python(d.python)
+	}
+	return all
+}
+
+func goDeployments() []deployment {
 	return []deployment{
-		{"common-service", "a-common-service", "shared-services", common.Program},
-		{"blue-service", "b-blue-service", "blue", client.Blue().Program()},
-		{"green-service", "c-green-service", "green", client.Green().Program()},
+		{"common-service", "a-common-service", "shared-services", engine.Go(common.Program)},
+		{"blue-service", "b-blue-service", "blue", engine.Go(client.Blue().Program())},
+		{"green-service", "c-green-service", "green", engine.Go(client.Green().Program())},
 	}
 }
 
@@ -44,8 +55,10 @@ func (d *demo) stack(ctx context.Context, s deployment, settings map[string]stri
 		"aws-native:region": config.Region, "aws-native:profile": s.profile,
 		s.project + ":runtime": d.runtime,
 	}
-	for key, value := range settings {
-		all[s.project+":"+key] = value
+	for _, more := range []map[string]string{d.settings, settings} {
+		for key, value := range more {
+			all[s.project+":"+key] = value
+		}
 	}
 	return engine.Stack{
 		Project:   s.project,
@@ -57,6 +70,7 @@ func (d *demo) stack(ctx context.Context, s deployment, settings map[string]stri
 		StateFile: filepath.Join(d.dir, s.project+".json"),
 		Progress: func(e engine.Event) {
 			took := e.Took.Round(time.Millisecond)
+			d.done[e.Op]++
 			if e.Err != nil {
 				fmt.Fprintf(d.out, "  %-7s %-57s %-45s %6s  FAILED\n", e.Op, e.Type, e.Name, took)
 				return
@@ -75,7 +89,7 @@ type outputs struct {
 // up brings the stacks up, handing the first one's exports to the others.
 func (d *demo) up(ctx context.Context) error {
 	var o outputs
-	for _, s := range deployments() {
+	for _, s := range d.deployments() {
 		var settings map[string]string
 		switch s.profile {
 		case "shared-services":
@@ -112,7 +126,7 @@ func (d *demo) up(ctx context.Context) error {
 
 // down destroys the stacks, the last first.
 func (d *demo) down(ctx context.Context) error {
-	all := deployments()
+	all := d.deployments()
 	slices.Reverse(all)
 	for _, s := range all {
 		stack, err := d.stack(ctx, s, nil)

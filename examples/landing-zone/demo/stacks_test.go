@@ -31,6 +31,10 @@ func (p *anything) Create(_ context.Context, typ, name string, inputs engine.Pro
 	}}, nil
 }
 
+func (p *anything) Read(context.Context, string, string) (inputs, outputs engine.Properties, err error) {
+	return nil, nil, errors.New("nothing is imported")
+}
+
 func (p *anything) Compare(string, engine.Properties, engine.Properties) engine.Change {
 	return engine.Replace
 }
@@ -83,7 +87,7 @@ func TestStacksGoUpAndDown(t *testing.T) {
 	}
 	// So many resources the article's stacks have.
 	resources := map[string]int{"common-service": 71, "blue-service": 22, "green-service": 22}
-	for _, s := range deployments() {
+	for _, s := range goDeployments() {
 		t.Run(s.project, func(t *testing.T) {
 			p := &anything{alive: map[string]string{}}
 			config := map[string]string{"aws:region": "eu-west-1"}

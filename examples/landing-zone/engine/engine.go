@@ -1,5 +1,5 @@
-// Package engine runs a Pulumi program in this process and makes what it registers: the slice of Pulumi's engine that
-// `up` and `destroy` of one stack need, behind the SDK's own resource monitor protocol. It owns the stack's state
+// Package engine runs a Pulumi program, in Go or in Python, and makes what it registers: the slice of Pulumi's engine that
+// `up` and `destroy` of one stack need, behind the SDKs' own resource monitor protocol. It owns the stack's state
 // file, which nothing else writes.
 package engine
 
@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -40,6 +42,9 @@ const (
 // Provider makes the resources of one Pulumi package.
 type Provider interface {
 	Create(ctx context.Context, typ, name string, inputs Properties) (Made, error)
+	// Read answers a resource that the program did not make, for it to be imported: the inputs that would make it, as far as
+	// they can be seen, and its outputs.
+	Read(ctx context.Context, typ, id string) (inputs, outputs Properties, err error)
 	// Compare judges inputs that differ.
 	Compare(typ string, old, new Properties) Change
 	Update(ctx context.Context, old Existing, inputs Properties) (outputs Properties, err error)
@@ -54,6 +59,7 @@ type Op string
 // The operations an Event may report.
 const (
 	OpCreate  Op = "create"
+	OpImport  Op = "import"
 	OpUpdate  Op = "update"
 	OpReplace Op = "replace"
 	OpDelete  Op = "delete"
@@ -74,7 +80,7 @@ type Stack struct {
 	// Root is the directory archives' paths are relative to: that of the project's Pulumi.yaml.
 	Root      string
 	Config    map[string]string
-	Program   pulumi.RunFunc
+	Program   Program
 	Providers map[string]Provider
 	StateFile string
 	// Progress, where there is one, is told of every resource, by one goroutine at a time; Log of every message.
@@ -97,16 +103,14 @@ func (s Stack) Up(ctx context.Context) (Properties, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = pulumi.RunErr(s.Program, func(info *pulumi.RunInfo) {
-		*info = pulumi.RunInfo{
-			Project:       s.Project,
-			Stack:         s.Name,
-			RootDirectory: s.Root,
-			Config:        s.Config,
-			MonitorAddr:   address,
-			EngineAddr:    address,
-		}
-	})
+	err = s.Program(ctx, pulumi.RunInfo{
+		Project:       s.Project,
+		Stack:         s.Name,
+		RootDirectory: s.Root,
+		Config:        s.Config,
+		MonitorAddr:   address,
+		EngineAddr:    address,
+	}, m.log)
 	stop()
 	if failed := m.failures(); failed != nil {
 		return nil, failed
@@ -149,8 +153,16 @@ func (w worker) provider(typ string) (Provider, error) {
 	return nil, fmt.Errorf("no provider for package %q of %s", pkg, typ)
 }
 
+// wish is a resource as a program wants it.
+type wish struct {
+	record
+	// aliases are URNs it may have had before, imported the id of what it is to take over.
+	aliases  []string
+	imported string
+}
+
 // settle brings one resource to its inputs and answers it as it is then. others are the URNs this run has met.
-func (w worker) settle(ctx context.Context, want record, others map[string]bool) (record, error) {
+func (w worker) settle(ctx context.Context, want wish, others map[string]bool) (record, error) {
 	start := time.Now()
 	op, got, err := w.apply(ctx, want, others)
 	w.report(Event{Op: op, Type: want.Type, Name: want.Name, Took: time.Since(start), Err: err})
@@ -160,13 +172,26 @@ func (w worker) settle(ctx context.Context, want record, others map[string]bool)
 	return got, nil
 }
 
-func (w worker) apply(ctx context.Context, want record, others map[string]bool) (Op, record, error) {
+func (w worker) apply(ctx context.Context, wished wish, others map[string]bool) (Op, record, error) {
+	want := wished.record
 	p, err := w.provider(want.Type)
 	if err != nil {
 		return OpCreate, record{}, err
 	}
 	old, exists := w.state.get(want.URN)
-	if !exists {
+	for _, alias := range wished.aliases {
+		if exists {
+			break
+		}
+		if old, exists, err = w.state.rename(alias, want.URN); err != nil {
+			return OpSame, record{}, err
+		}
+	}
+	switch {
+	case !exists && wished.imported != "":
+		got, err := w.adopt(ctx, p, want, wished.imported)
+		return OpImport, got, err
+	case !exists:
 		got, err := w.create(ctx, p, want)
 		return OpCreate, got, err
 	}
@@ -195,6 +220,21 @@ func (w worker) apply(ctx context.Context, want record, others map[string]bool) 
 	want.ID, want.Outputs = "", nil
 	got, err := w.create(ctx, p, want)
 	return OpReplace, got, err
+}
+
+// adopt takes over a resource that exists, if it is what the program says.
+func (w worker) adopt(ctx context.Context, p Provider, want record, id string) (record, error) {
+	have, outputs, err := p.Read(ctx, want.Type, id)
+	if err != nil {
+		return record{}, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(want.Inputs)) {
+		if value, seen := have[name]; seen && !alike(value, want.Inputs[name]) {
+			return record{}, fmt.Errorf("%s is not as the program says: its %s differs", id, name)
+		}
+	}
+	want.ID, want.Outputs = id, outputs
+	return want, w.state.put(want)
 }
 
 // create records the resource before it asks for it, so that a run that is killed leaves word of what may exist.

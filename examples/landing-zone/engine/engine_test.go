@@ -41,6 +41,17 @@ func newFake() *fake {
 	return &fake{alive: map[string]engine.Existing{}, broken: map[string]error{}, partly: map[string]bool{}, met: make(chan struct{})}
 }
 
+// Read answers a resource of the world as it stands.
+func (f *fake) Read(_ context.Context, typ, id string) (inputs, outputs engine.Properties, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r, ok := f.alive[id]
+	if !ok || r.Type != typ {
+		return nil, nil, fmt.Errorf("there is no %s %s", typ, id)
+	}
+	return r.Inputs, r.Outputs, f.record("read " + r.Name)
+}
+
 func (f *fake) record(call string) error {
 	f.calls = append(f.calls, call)
 	return f.broken[call]
@@ -165,7 +176,7 @@ func stack(t *testing.T, f *fake, p program, events *[]string) engine.Stack {
 		Name:      "test",
 		Root:      t.TempDir(),
 		Config:    map[string]string{},
-		Program:   p.run,
+		Program:   engine.Go(p.run),
 		Providers: map[string]engine.Provider{"aws": f},
 		StateFile: filepath.Join(t.TempDir(), "state.json"),
 		Progress: func(e engine.Event) {
@@ -263,14 +274,14 @@ func TestStateHoldsParentsAndDependencies(t *testing.T) {
 func TestIndependentResourcesAreMadeAtOnce(t *testing.T) {
 	f := newFake()
 	s := stack(t, f, program{vpcCidr: "10.0.0.0/16"}, nil)
-	s.Program = func(ctx *pulumi.Context) error {
+	s.Program = engine.Go(func(ctx *pulumi.Context) error {
 		for _, name := range []string{"one", "two", "three"} {
 			if _, err := ec2.NewVpc(ctx, name, ec2.VpcArgs{}); err != nil {
 				return err
 			}
 		}
 		return nil
-	}
+	})
 	f.meet = 3
 	up(t, s)
 }
@@ -364,7 +375,7 @@ func TestChangedInputs(t *testing.T) {
 			f.calls = nil
 			p := original
 			c.change(&p)
-			s.Program = p.run
+			s.Program = engine.Go(p.run)
 			up(t, s)
 			for _, child := range []string{"one", "two", "gateway"} {
 				if slices.Contains(c.calls, "create "+child) {
@@ -434,15 +445,14 @@ func TestWhatIsNotSupportedIsRefused(t *testing.T) {
 	for option, opt := range map[string]pulumi.ResourceOption{
 		"protect":        pulumi.Protect(true),
 		"ignoreChanges":  pulumi.IgnoreChanges([]string{"tags"}),
-		"import":         pulumi.Import(pulumi.ID("vpc-1")),
 		"retainOnDelete": pulumi.RetainOnDelete(true),
 	} {
 		f := newFake()
 		s := stack(t, f, program{}, nil)
-		s.Program = func(ctx *pulumi.Context) error {
+		s.Program = engine.Go(func(ctx *pulumi.Context) error {
 			_, err := ec2.NewVpc(ctx, "vpc", ec2.VpcArgs{}, opt)
 			return err
-		}
+		})
 		if _, err := s.Up(t.Context()); err == nil || !strings.Contains(err.Error(), option) || len(f.calls) != 0 {
 			t.Errorf("%s: error %v, calls %q", option, err, f.calls)
 		}

@@ -169,14 +169,18 @@ func (m *monitor) register(name string, req *pulumirpc.RegisterResourceRequest) 
 	}
 	dependencies := slices.Clone(req.GetDependencies())
 	slices.Sort(dependencies)
-	return m.settle(m.ctx, record{
-		URN:          name,
-		Type:         req.GetType(),
-		Name:         req.GetName(),
-		Parent:       req.GetParent(),
-		Provider:     packageOf(req.GetType()),
-		Dependencies: dependencies,
-		Inputs:       inputs,
+	return m.settle(m.ctx, wish{
+		record: record{
+			URN:          name,
+			Type:         req.GetType(),
+			Name:         req.GetName(),
+			Parent:       req.GetParent(),
+			Provider:     packageOf(req.GetType()),
+			Dependencies: dependencies,
+			Inputs:       inputs,
+		},
+		aliases:  earlier(req.GetAliasURNs()),
+		imported: req.GetImportId(),
 	}, others)
 }
 
@@ -189,14 +193,12 @@ func unsupported(req *pulumirpc.RegisterResourceRequest) string {
 		return "an explicit provider"
 	case req.GetProtect():
 		return "protect"
-	case req.GetImportId() != "":
-		return "import"
 	case len(req.GetIgnoreChanges()) > 0:
 		return "ignoreChanges"
 	case req.GetRetainOnDelete():
 		return "retainOnDelete"
-	case len(req.GetAliasURNs())+len(req.GetAliases()) > 0:
-		return "an alias"
+	case len(req.GetAliases()) > 0:
+		return "an alias by its parts"
 	}
 	return ""
 }
@@ -234,6 +236,15 @@ func (m *monitor) urn(req *pulumirpc.RegisterResourceRequest) string {
 		}
 	}
 	return string(urn.New(tokens.QName(m.Name), tokens.PackageName(m.Project), parent, tokens.Type(req.GetType()), req.GetName()))
+}
+
+// earlier are aliases as URNs of the state, which say nothing of the stack a resource is in.
+func earlier(aliases []string) []string {
+	var urns []string
+	for _, alias := range aliases {
+		urns = append(urns, strings.Replace(alias, "::"+stackType+"$", "::", 1))
+	}
+	return urns
 }
 
 func packageOf(token string) string {

@@ -100,6 +100,33 @@ func (s *state) put(r record) error {
 	return s.change(func(c *snapshot) { c.Resources[r.URN] = r })
 }
 
+// rename moves a resource that is in the state under another URN, and all that names it, to a URN of now.
+func (s *state) rename(from, to string) (record, bool, error) {
+	if _, ok := s.get(from); !ok {
+		return record{}, false, nil
+	}
+	err := s.change(func(c *snapshot) {
+		r := c.Resources[from]
+		delete(c.Resources, from)
+		r.URN = to
+		c.Resources[to] = r
+		for urn, other := range c.Resources {
+			if other.Parent == from {
+				other.Parent = to
+			}
+			other.Dependencies = slices.Clone(other.Dependencies)
+			for i, on := range other.Dependencies {
+				if on == from {
+					other.Dependencies[i] = to
+				}
+			}
+			c.Resources[urn] = other
+		}
+	})
+	r, ok := s.get(to)
+	return r, ok, err
+}
+
 func (s *state) remove(urn string) error {
 	return s.change(func(c *snapshot) { delete(c.Resources, urn) })
 }
@@ -194,6 +221,32 @@ func equal(a, b any) bool {
 	x, errX := json.Marshal(a)
 	y, errY := json.Marshal(b)
 	return errX == nil && errY == nil && bytes.Equal(x, y)
+}
+
+// alike compares values as equal does, but for the order of lists: a provider shows them in its own.
+func alike(a, b any) bool { return equal(unordered(a), unordered(b)) }
+
+func unordered(value any) any {
+	switch v := value.(type) {
+	case []any:
+		texts := make([]string, 0, len(v))
+		for _, element := range v {
+			text, err := json.Marshal(unordered(element))
+			if err != nil {
+				return value
+			}
+			texts = append(texts, string(text))
+		}
+		slices.Sort(texts)
+		return texts
+	case Properties:
+		object := Properties{}
+		for key, element := range v {
+			object[key] = unordered(element)
+		}
+		return object
+	}
+	return value
 }
 
 func equalRecords(a, b record) bool { return equal(a, b) }

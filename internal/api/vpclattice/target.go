@@ -118,6 +118,8 @@ func (q *query) admit(tx *state.Tx, g *lattice.TargetGroup, t *lattice.Target) s
 	return ""
 }
 
+// admitBalancer does not ask for a listener on the target's port: clients make it at the same time, and AWS names it as no
+// condition. Until it is there connections are refused.
 func (q *query) admitBalancer(tx *state.Tx, g *lattice.TargetGroup, t *lattice.Target) string {
 	lb, ok := state.LoadBalancers.Get(tx, t.ID)
 	switch {
@@ -129,14 +131,11 @@ func (q *query) admitBalancer(tx *state.Tx, g *lattice.TargetGroup, t *lattice.T
 		return "Application Load Balancer targets must be in the same VPC as their target group"
 	}
 	for l := range state.BalancerListeners.By(tx, state.ByBalancer, t.ID) {
-		if l.Port == t.Port {
-			if l.Protocol != g.Protocol {
-				return fmt.Sprintf("The protocol of the load balancer's listener on port %d is %s and not %s as the target group's", t.Port, l.Protocol, g.Protocol)
-			}
-			return ""
+		if l.Port == t.Port && l.Protocol != g.Protocol {
+			return fmt.Sprintf("The protocol of the load balancer's listener on port %d is %s and not %s as the target group's", t.Port, l.Protocol, g.Protocol)
 		}
 	}
-	return fmt.Sprintf("The load balancer has no listener on port %d", t.Port)
+	return ""
 }
 
 // dropTarget removes a target and what its registration brought with it.

@@ -228,15 +228,16 @@ func TestBalancerTargets(t *testing.T) {
 		contains(t, failed[0], "UnsupportedTarget")
 		contains(t, failed[0], words)
 	}
-	_, failed := w.register(g.Id, target(good, 81))
-	contains(t, failed[0], "no listener on port 81")
 	w.put(func(tx *state.Tx) {
 		state.BalancerListeners.Put(tx, &balancer.Listener{Owner: in(owner), LoadBalancer: good, ARN: good + "/tls", Protocol: "HTTPS", Port: 443})
 	})
-	_, failed = w.register(g.Id, target(good, 443))
+	_, failed := w.register(g.Id, target(good, 443))
 	contains(t, failed[0], "protocol")
 	done, _ := w.register(g.Id, target(good, 0))
 	same(t, "registered", done, []string{good + ":80"})
+	early := w.newGroup(owner, "early", "ALB", &model.TargetGroupConfig{Protocol: new("HTTP"), VpcIdentifier: &v})
+	done, _ = w.register(early.Id, target(good, 81))
+	same(t, "registered before the listener", done, []string{good + ":81"})
 	_, failed = w.register(g.Id, target(other, 80))
 	contains(t, failed[0], "one target only")
 	if done, _ := w.register(g.Id, target(good, 80)); len(done) != 1 {

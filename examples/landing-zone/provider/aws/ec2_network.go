@@ -63,7 +63,7 @@ func (p *Provider) vpcKind() kind {
 		apply: func(ctx context.Context, old engine.Existing, in engine.Properties) error {
 			return p.vpcAttributes(ctx, old.ID, old.Inputs, in)
 		}}
-	return kind{create: p.createVpc, delete: p.deleteVpc, updates: []update{p.retag(), attributes}}
+	return kind{create: p.createVpc, read: p.importVpc, delete: p.deleteVpc, updates: []update{p.retag(), attributes}}
 }
 
 func (p *Provider) createVpc(ctx context.Context, _ string, in engine.Properties) (engine.Made, error) {
@@ -181,6 +181,43 @@ func (p *Provider) readVpc(ctx context.Context, id string) (engine.Properties, e
 		outputs["mainRouteTableId"] = awssdk.ToString(tables.RouteTables[0].RouteTableId)
 	}
 	return outputs, nil
+}
+
+func (p *Provider) importVpc(ctx context.Context, id string) (inputs, outputs engine.Properties, err error) {
+	outputs, err = p.readVpc(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	vpc, err := p.describeVpc(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if vpc == nil {
+		return nil, nil, fmt.Errorf("VPC %s is not there", id)
+	}
+	inputs = engine.Properties{"cidrBlock": awssdk.ToString(vpc.CidrBlock), "tags": shownTags(vpc.Tags)}
+	for input, name := range map[string]types.VpcAttributeName{
+		"enableDnsHostnames": types.VpcAttributeNameEnableDnsHostnames, "enableDnsSupport": types.VpcAttributeNameEnableDnsSupport,
+	} {
+		out, err := p.ec2.DescribeVpcAttribute(ctx, &ec2.DescribeVpcAttributeInput{VpcId: &id, Attribute: name})
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, value := range []*types.AttributeBooleanValue{out.EnableDnsHostnames, out.EnableDnsSupport} {
+			if value != nil {
+				inputs[input] = awssdk.ToBool(value.Value)
+			}
+		}
+	}
+	return inputs, outputs, nil
+}
+
+func shownTags(tags []types.Tag) engine.Properties {
+	shown := engine.Properties{}
+	for _, tag := range tags {
+		shown[awssdk.ToString(tag.Key)] = awssdk.ToString(tag.Value)
+	}
+	return shown
 }
 
 func (p *Provider) defaultGroup(ctx context.Context, vpc string) (string, error) {

@@ -42,6 +42,8 @@ type kind struct {
 	create  func(ctx context.Context, name string, in engine.Properties) (engine.Made, error)
 	delete  func(ctx context.Context, r engine.Existing) error
 	updates []update
+	// read, where the type can be imported, answers a resource's inputs and outputs.
+	read func(ctx context.Context, id string) (inputs, outputs engine.Properties, err error)
 }
 
 // update changes some inputs in place.
@@ -94,6 +96,15 @@ func (p *Provider) Create(ctx context.Context, typ, name string, inputs engine.P
 		return engine.Made{}, fmt.Errorf("no resource type %s", typ)
 	}
 	return k.create(ctx, name, inputs)
+}
+
+// Read implements engine.Provider.
+func (p *Provider) Read(ctx context.Context, typ, id string) (inputs, outputs engine.Properties, err error) {
+	k, ok := p.kinds[typ]
+	if !ok || k.read == nil {
+		return nil, nil, fmt.Errorf("a %s cannot be imported here", typ)
+	}
+	return k.read(ctx, id)
 }
 
 // Compare implements engine.Provider.

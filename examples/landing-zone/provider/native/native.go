@@ -106,6 +106,16 @@ func (p *Provider) read(ctx context.Context, t resourceType, id string) (engine.
 	return t.lower(properties), nil
 }
 
+// Read implements engine.Provider: what a resource shows of itself are the inputs that would make it, and more.
+func (p *Provider) Read(ctx context.Context, typ, id string) (inputs, outputs engine.Properties, err error) {
+	t, err := p.resourceType(typ)
+	if err != nil {
+		return nil, nil, err
+	}
+	outputs, err = p.read(ctx, t, id)
+	return outputs, outputs, err
+}
+
 // Compare implements engine.Provider.
 func (p *Provider) Compare(typ string, old, new engine.Properties) engine.Change {
 	for _, o := range patch(old, new) {

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"landing-zone/engine"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
+)
+
+// life changes the stacks as their owners do in time.
+func (d *demo) life(ctx context.Context) error {
+	if err := d.again(ctx, "a second run without changes", nil, engine.OpSame); err != nil {
+		return err
+	}
+	if err := d.again(ctx, "a tag more, in place", map[string]string{"stage": "test"}, engine.OpSame, engine.OpUpdate); err != nil {
+		return err
+	}
+	for _, name := range []string{"directory-service", "shared-service"} {
+		if err := d.again(ctx, "the name "+name+", by replacement", map[string]string{"stage": "test", "service-name": name},
+			engine.OpSame, engine.OpUpdate, engine.OpReplace, engine.OpDelete, engine.OpCreate); err != nil {
+			return err
+		}
+	}
+	return d.imported(ctx)
+}
+
+// again brings the stacks up with other settings. Nothing but the given operations may be done, and each of them must.
+func (d *demo) again(ctx context.Context, what string, settings map[string]string, ops ...engine.Op) error {
+	d.settings = settings
+	clear(d.done)
+	if err := d.up(ctx); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	fmt.Fprintf(d.out, "%s: %s\n", what, d.counts())
+	slices.Sort(ops)
+	if did := slices.Sorted(maps.Keys(d.done)); !slices.Equal(did, ops) {
+		return fmt.Errorf("%s: the engine did %v, not %v", what, did, ops)
+	}
+	return nil
+}
+
+func (d *demo) counts() string {
+	var parts []string
+	for _, op := range slices.Sorted(maps.Keys(d.done)) {
+		parts = append(parts, fmt.Sprintf("%d %s", d.done[op], op))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// imported makes a VPC and a service network with the SDK, has a program take them over, and destroys them with its stack.
+func (d *demo) imported(ctx context.Context) error {
+	config, err := d.zone.Config(ctx, "green")
+	if err != nil {
+		return err
+	}
+	vpc, err := ec2.NewFromConfig(config).CreateVpc(ctx, &ec2.CreateVpcInput{CidrBlock: aws.String("10.99.0.0/16"),
+		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeVpc, Tags: []ec2types.Tag{{Key: aws.String("Name"), Value: aws.String("found")}}}}})
+	if err != nil {
+		return err
+	}
+	network, err := vpclattice.NewFromConfig(config).CreateServiceNetwork(ctx, &vpclattice.CreateServiceNetworkInput{Name: aws.String("found")})
+	if err != nil {
+		return err
+	}
+	d.settings = map[string]string{"vpc": aws.ToString(vpc.Vpc.VpcId), "network": aws.ToString(network.Arn)}
+	stack, err := d.stack(ctx, deployment{"imported", "../pulumi-python/d-imported", "green", engine.Python(d.python)}, nil)
+	if err != nil {
+		return err
+	}
+	for _, run := range []struct {
+		what string
+		op   engine.Op
+	}{{"import", engine.OpImport}, {"a second run after the import", engine.OpSame}} {
+		clear(d.done)
+		if _, err := stack.Up(ctx); err != nil {
+			return fmt.Errorf("%s: %w", run.what, err)
+		}
+		fmt.Fprintf(d.out, "%s: %s\n", run.what, d.counts())
+		if len(d.done) != 1 || d.done[run.op] != 2 {
+			return fmt.Errorf("%s: the engine did %v", run.what, d.done)
+		}
+	}
+	return stack.Destroy(ctx)
+}

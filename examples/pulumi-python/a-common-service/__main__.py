@@ -1,0 +1,2 @@
+"""The common-service stack: everything in the shared account."""
+import app_infra
