@@ -3,6 +3,7 @@ package etcd
 import (
 	"context"
 	"errors"
+	"expvar"
 	"fmt"
 	"net/url"
 	"os"
@@ -13,6 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 )
 
@@ -70,16 +72,17 @@ func Embed(ctx context.Context, dir string) (*Store, error) {
 }
 
 // lead waits until the server is ready. It is the only member, so nobody else can lead, and it need not wait for an election
-// timeout to find that out: it is told to stand as a leader that steps down tells its successor. It does not listen while it
-// has still to learn that it is a member, so it is told again.
+// timeout to find that out: it is told to stand as a leader that steps down tells its successor.
 func lead(ctx context.Context, server *embed.Etcd) error {
 	id := uint64(server.Server.MemberID())
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
 	late := time.After(time.Minute)
 	for {
-		// A message that is lost leaves the timeout.
-		_ = server.Server.Process(ctx, &raftpb.Message{Type: raftpb.MsgTimeoutNow.Enum(), From: &id, To: &id})
+		if caughtUp() {
+			// A message that is lost leaves the timeout.
+			_ = server.Server.Process(ctx, &raftpb.Message{Type: raftpb.MsgTimeoutNow.Enum(), From: &id, To: &id})
+		}
 		select {
 		case <-server.Server.ReadyNotify():
 			return nil
@@ -92,6 +95,18 @@ func lead(ctx context.Context, server *embed.Etcd) error {
 		case <-again.C:
 		}
 	}
+}
+
+// caughtUp reports whether raft knows that what its log holds is applied. Until then it looks, before it stands, for members
+// that the log adds, and panics where etcd has compacted what it looks through; a member whose own addition is not applied
+// does not listen at all. etcd tells what raft knows nowhere else.
+func caughtUp() bool {
+	published, ok := expvar.Get("raft.status").(expvar.Func)
+	if !ok {
+		return false
+	}
+	status, ok := published().(raft.Status)
+	return ok && status.Applied > 0 && status.Applied == status.GetCommit()
 }
 
 // revokeAll ends the leases of processes that had the data before: this one has it to itself, so they are dead, and etcd

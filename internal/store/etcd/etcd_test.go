@@ -1,6 +1,8 @@
 package etcd_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"trellis/internal/store"
@@ -21,4 +23,38 @@ func TestStore(t *testing.T) {
 		})
 		return s
 	})
+}
+
+// A database that is opened again leads over what it has, however much of that is yet to be applied.
+func TestEmbedAgain(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 12 {
+		s, err := etcd.Embed(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 30 {
+			if _, err := s.Commit(t.Context(), nil, []store.Write{{Key: fmt.Sprint("k", i, "-", n), Value: []byte("v")}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := etcd.Embed(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	enough := errors.New("enough")
+	err = s.Watch(t.Context(), func(b store.Batch) error {
+		if len(b.Events) != 12*30 {
+			t.Errorf("%d keys are there, want %d", len(b.Events), 12*30)
+		}
+		return enough
+	})
+	if !errors.Is(err, enough) {
+		t.Error(err)
+	}
 }
