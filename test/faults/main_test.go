@@ -300,10 +300,11 @@ func (s *server) zone(t *testing.T) *zone {
 		t.Fatal(err)
 	}
 	c, err := config.LoadDefaultConfig(t.Context(), config.WithSharedConfigFiles([]string{s.profiles}), config.WithSharedCredentialsFiles(nil),
-		config.WithSharedConfigProfile(made.Profile), config.WithRetryMaxAttempts(1), config.WithHTTPClient(sdk.HTTP(time.Minute)))
+		config.WithSharedConfigProfile(made.Profile), config.WithRetryMaxAttempts(1))
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.HTTPClient = sdk.HTTP(time.Minute)
 	z := &zone{server: s, ec2: ec2.NewFromConfig(c), lattice: vpclattice.NewFromConfig(c), logs: cloudwatchlogs.NewFromConfig(c), account: made.Account}
 	z.vpc = *must(t, z.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")}).Vpc.VpcId
 	z.subnet = *must(t, z.ec2.CreateSubnet, &ec2.CreateSubnetInput{VpcId: &z.vpc, CidrBlock: aws.String("10.0.0.0/24")}).Subnet.SubnetId

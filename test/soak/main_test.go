@@ -126,10 +126,11 @@ func (s *server) account(t *testing.T, name string) *account {
 func (s *server) profile(t *testing.T, id, name string) *account {
 	t.Helper()
 	c, err := config.LoadDefaultConfig(t.Context(), config.WithSharedConfigFiles([]string{filepath.Join(s.data, "aws-config")}), config.WithSharedCredentialsFiles(nil),
-		config.WithSharedConfigProfile(name), config.WithRetryMaxAttempts(1), config.WithHTTPClient(sdk.HTTP(40*time.Second)))
+		config.WithSharedConfigProfile(name), config.WithRetryMaxAttempts(1))
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.HTTPClient = sdk.HTTP(40 * time.Second)
 	c.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	return &account{id: id, name: name, ec2: ec2.NewFromConfig(c), lattice: vpclattice.NewFromConfig(c), ram: ram.NewFromConfig(c), iam: iam.NewFromConfig(c), lambda: lambda.NewFromConfig(c)}
 }

@@ -91,7 +91,7 @@ func (s *server) tail() string {
 		return err.Error()
 	}
 	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
-	return strings.Join(lines[max(0, len(lines)-20):], "\n")
+	return strings.Join(lines[max(0, len(lines)-60):], "\n")
 }
 
 // kill ends the server as a crash does, and says what is left of it.
