@@ -201,7 +201,7 @@ var guards = []guard{
 	{"math/rand", nil, "math/rand/v2 replaced it"},
 	{"io/ioutil", nil, "io and os replaced it"},
 	{"net/http/pprof", nil, "it registers itself on the default mux"},
-	{"expvar", nil, "it registers itself on the default mux"},
+	{"expvar", []string{"internal/store/etcd"}, "it registers itself on the default mux; etcd brings it along, and says there what raft has applied"},
 }
 
 // impure are the standard packages that reach outside the program. A pure layer
