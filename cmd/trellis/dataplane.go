@@ -271,7 +271,12 @@ func reportHealth(ctx context.Context, name string, view *state.View, seen []pro
 			if t.HTTPStatus != 0 {
 				row.Detail = fmt.Sprintf("Health checks failed with these codes: [%d]", t.HTTPStatus)
 			}
-			want[state.HealthKey(row)] = row
+			key := state.HealthKey(row)
+			// A target of several addresses drains as long as one of them does.
+			if other := want[key]; other != nil && other.Status == string(proxy.Draining) {
+				continue
+			}
+			want[key] = row
 		}
 		for row := range state.Healths.All(s) {
 			key := state.HealthKey(row)

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"trellis/internal/lattice"
+	"trellis/internal/proxy"
 	"trellis/internal/state"
 )
 
 // finalize ends the second phase of deletion: rows that are marked as deleting go away once every host has let go of what
-// they stood for, and drained targets when their time has come.
+// they stood for, and so do deregistered targets that no host has a request at any more, or whose time has come.
 func finalize(ctx context.Context, view *state.View, log *slog.Logger) {
 	for {
 		s := view.Snapshot()
@@ -38,9 +39,24 @@ func sweep(tx *state.Tx) error {
 	retire(tx, state.NetworkVPCs, &n, func(r *lattice.NetworkVPC) (string, bool) { return r.ID, r.Deleting })
 	now := time.Now()
 	retire(tx, state.Targets, &n, func(r *lattice.Target) (string, bool) {
-		return state.TargetKey(r), r.Draining && !now.Before(r.DrainUntil)
+		return state.TargetKey(r), r.Draining && (!now.Before(r.DrainUntil) || drained(tx.Snapshot(), r))
 	})
 	return nil
+}
+
+// drained reports whether every host says that it has no request at a target.
+func drained(s *state.Snapshot, t *lattice.Target) bool {
+	g, ok := state.TargetGroups.Get(s, t.TargetGroup)
+	if !ok {
+		return false
+	}
+	for h := range state.Hosts.All(s) {
+		key := state.HealthKey(&state.Health{Host: h.Name, TargetGroup: g.ARN(), Target: t.ID, Port: t.Port})
+		if row, ok := state.Healths.Get(s, key); !ok || row.Status != string(proxy.Drained) {
+			return false
+		}
+	}
+	return true
 }
 
 // retire removes the rows that are to go and that no host has anything of any more.

@@ -21,7 +21,9 @@ const (
 	Unhealthy Status = "UNHEALTHY"
 	// Unavailable is the status of targets that are not checked.
 	Unavailable Status = "UNAVAILABLE"
-	Draining    Status = "DRAINING"
+	// Draining targets get no new requests and have some; Drained, which the API does not tell, have none.
+	Draining Status = "DRAINING"
+	Drained  Status = "DRAINED"
 )
 
 const (
@@ -118,14 +120,15 @@ type targetKey struct {
 	addr                 netip.AddrPort
 }
 
-// TargetState is the health of one target in one group.
+// TargetState is the health of one target in one group, and how many requests it has.
 type TargetState struct {
-	key     targetKey
-	health  *Health
-	checked atomic.Bool
-	healthy atomic.Bool
-	mu      sync.Mutex
-	streak  streak
+	requests atomic.Int64
+	key      targetKey
+	health   *Health
+	checked  atomic.Bool
+	healthy  atomic.Bool
+	mu       sync.Mutex
+	streak   streak
 }
 
 // NewHealth returns the health of no targets.
@@ -149,6 +152,12 @@ func (h *Health) target(tg *TargetGroup, t *Target, checked bool) *TargetState {
 	}
 	return s
 }
+
+// Begin and End enclose a request that the target answers.
+func (s *TargetState) Begin() { s.requests.Add(1) }
+
+// End is Begin's other end.
+func (s *TargetState) End() { s.requests.Add(-1) }
 
 // retain forgets the targets that no group has any more.
 func (h *Health) retain(groups map[string]*Group) {
@@ -234,7 +243,10 @@ func (r *Router) Health() []TargetHealth {
 				m.state.mu.Unlock()
 			}
 			if m.target.Draining {
-				h.Status = Draining
+				h.Status = Drained
+				if m.state.requests.Load() > 0 {
+					h.Status = Draining
+				}
 			}
 			out = append(out, h)
 		}

@@ -91,7 +91,7 @@ type member struct {
 // usable is the targets that may be picked as of an epoch of the health.
 type usable struct {
 	epoch   uint64
-	targets []*Target
+	members []member
 }
 
 func (b *builder) group(tg *TargetGroup) *Group {
@@ -118,17 +118,19 @@ func (g *Group) Checked() bool {
 	return g.Check.Enabled && (g.Type == TargetInstance || g.Type == TargetIP) && (g.Protocol == HTTP || g.Protocol == "")
 }
 
-// Pick returns the next target in turn of those that are healthy, of all if none is, and nil if there is no target.
-func (g *Group) Pick() *Target {
+// Pick returns the next target in turn of those that are healthy, of all if none is, and nil if there is no target. Its
+// state is to be told of the request's begin and end.
+func (g *Group) Pick() (*Target, *TargetState) {
 	u := g.usable.Load()
 	if epoch := g.health.epoch.Load(); u == nil || u.epoch != epoch {
 		u = g.gather(epoch)
 		g.usable.Store(u)
 	}
-	if len(u.targets) == 0 {
-		return nil
+	if len(u.members) == 0 {
+		return nil, nil
 	}
-	return u.targets[g.turn.Add(1)%uint64(len(u.targets))]
+	m := u.members[g.turn.Add(1)%uint64(len(u.members))]
+	return m.target, m.state
 }
 
 func (g *Group) gather(epoch uint64) *usable {
@@ -136,10 +138,10 @@ func (g *Group) gather(epoch uint64) *usable {
 	for _, all := range []bool{false, true} {
 		for _, m := range g.members {
 			if !m.target.Draining && (all || m.state.usable()) {
-				u.targets = append(u.targets, m.target)
+				u.members = append(u.members, m)
 			}
 		}
-		if len(u.targets) > 0 {
+		if len(u.members) > 0 {
 			break
 		}
 	}

@@ -64,7 +64,8 @@ func TestPick(t *testing.T) {
 	picks := func() map[string]int {
 		got := map[string]int{}
 		for range 12 {
-			got[g.Pick().ID]++
+			t, _ := g.Pick()
+			got[t.ID]++
 		}
 		return got
 	}
@@ -89,8 +90,32 @@ func TestPick(t *testing.T) {
 	if got := picks(); got["a"] != 6 || got["b"] != 6 {
 		t.Errorf("none healthy: %v", got)
 	}
-	if _, route := routerOf(h, WeightedGroup{groupOf("none", false), 1}); route.Group().Pick() != nil {
-		t.Error("a target came from nowhere")
+	if _, route := routerOf(h, WeightedGroup{groupOf("none", false), 1}); route != nil {
+		if target, _ := route.Group().Pick(); target != nil {
+			t.Error("a target came from nowhere")
+		}
+	}
+}
+
+// TestDrained holds that a deregistered target drains as long as it has a request, whichever table the request began with.
+func TestDrained(t *testing.T) {
+	h := NewHealth()
+	tg := groupOf("tg", false, "a")
+	r, route := routerOf(h, WeightedGroup{tg, 1})
+	if got := r.Health()[0].Status; got != Unavailable {
+		t.Errorf("in use: %s", got)
+	}
+	_, state := route.Group().Pick()
+	state.Begin()
+	leaving := groupOf("tg", false, "a")
+	leaving.Targets[0].Draining = true
+	r, _ = routerOf(h, WeightedGroup{leaving, 1})
+	if got := r.Health()[0].Status; got != Draining {
+		t.Errorf("with a request: %s", got)
+	}
+	state.End()
+	if got := r.Health()[0].Status; got != Drained {
+		t.Errorf("without: %s", got)
 	}
 }
 

@@ -19,7 +19,7 @@ type Health struct {
 	TargetGroup string `json:"targetGroup"` // Lattice id or ELB ARN
 	Target      string `json:"target"`
 	Port        int32  `json:"port,omitempty"`
-	// Status is INITIAL, HEALTHY, UNHEALTHY or UNAVAILABLE; Reason is AWS's code for it, Detail a sentence.
+	// Status is INITIAL, HEALTHY, UNHEALTHY or UNAVAILABLE, of a target that was deregistered DRAINING or DRAINED; Reason is AWS's code for it, Detail a sentence.
 	Status string `json:"status"`
 	Reason string `json:"reason,omitempty"`
 	Detail string `json:"detail,omitempty"`

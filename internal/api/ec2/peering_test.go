@@ -55,6 +55,9 @@ func TestPeeringLife(t *testing.T) {
 	wants(t, err, "InvalidStateTransition")
 	must[*ec2.DeleteVpcPeeringConnectionOutput](t)(e.DeleteVpcPeeringConnection(e.as(black), &ec2.DeleteVpcPeeringConnectionInput{VpcPeeringConnectionId: &id}))
 	e.wantStatus(red, id, "deleted")
+	if got := must[*ec2.DescribeTagsOutput](t)(e.DescribeTags(e.as(red), &ec2.DescribeTagsInput{})).Tags; len(got) != 0 || len(e.pcx(red, id).Tags) != 1 {
+		t.Errorf("a peering that has ended is listed with %d tags and shows %d", len(got), len(e.pcx(red, id).Tags))
+	}
 	e.now = e.now.Add(vpc.PeeringMemory + time.Minute)
 	_, err = e.DescribeVpcPeeringConnections(e.as(red), &ec2.DescribeVpcPeeringConnectionsInput{VpcPeeringConnectionIds: []string{id}})
 	wants(t, err, "InvalidVpcPeeringConnectionID.NotFound")

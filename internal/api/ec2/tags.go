@@ -144,8 +144,9 @@ func (a *API) DescribeTags(ctx context.Context, in *ec2.DescribeTagsInput) (*ec2
 	collect(&c, state.SecurityGroups, "security-group", func(g *vpc.SecurityGroup) (string, vpc.Owner, tag.Set) { return g.ID, g.Owner, g.Tags })
 	collect(&c, state.Interfaces, "network-interface", func(i *vpc.NetworkInterface) (string, vpc.Owner, tag.Set) { return i.ID, i.Owner, i.Tags })
 	collect(&c, state.NetworkACLs, "network-acl", func(acl *vpc.NetworkACL) (string, vpc.Owner, tag.Set) { return acl.ID, acl.Owner, acl.Tags })
+	// A peering that has ended is described for a while; its tags are no resource's any more.
 	collect(&c, state.Peerings, "vpc-peering-connection", func(p *vpc.Peering) (string, vpc.Owner, tag.Set) {
-		if !a.ownsSide(p, c.o) {
+		if !a.ownsSide(p, c.o) || !p.Live(a.now()) {
 			return p.ID, vpc.Owner{}, nil
 		}
 		return p.ID, c.o, *p.TagsOf(c.o)

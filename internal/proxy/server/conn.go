@@ -379,12 +379,14 @@ func (c *conn) act() {
 		c.failTarget(proxy.InternalError, false)
 		return
 	}
-	t := g.Pick()
+	t, state := g.Pick()
 	if t == nil {
 		c.fail(503, "")
 		return
 	}
 	c.rec.Target = t
+	state.Begin()
+	defer state.End()
 	if g.Type == proxy.TargetLambda {
 		c.invoke(t)
 		return

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"trellis/internal/lattice"
+	"trellis/internal/proxy"
+	"trellis/internal/state"
+	"trellis/internal/store/mem"
+	"trellis/internal/vpc"
+)
+
+// clear seals nothing.
+type clear struct{}
+
+func (clear) Seal(b []byte) []byte          { return b }
+func (clear) Open(b []byte) ([]byte, error) { return b, nil }
+
+func TestDrainedTargetsGo(t *testing.T) {
+	view, err := state.Open(t.Context(), mem.New(), clear{}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer view.Close()
+	owner := vpc.Owner{Account: "111111111111", Region: "us-east-1"}
+	g := &lattice.TargetGroup{Meta: lattice.Meta{Owner: owner, ID: "tg-1"}, Type: lattice.TypeIP}
+	update := func(change func(tx *state.Tx)) {
+		t.Helper()
+		if err := view.Update(context.Background(), func(tx *state.Tx) error { change(tx); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	says := func(host, target string, status proxy.Status) {
+		update(func(tx *state.Tx) {
+			state.Healths.Put(tx, &state.Health{Host: host, TargetGroup: g.ARN(), Target: target, Port: 80, Status: string(status)})
+		})
+	}
+	update(func(tx *state.Tx) {
+		state.TargetGroups.Put(tx, g)
+		for _, id := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"} {
+			state.Targets.Put(tx, &lattice.Target{Owner: owner, TargetGroup: g.ID, ID: id, Port: 80, Draining: true, DrainUntil: time.Now().Add(time.Hour)})
+		}
+		state.Targets.Put(tx, &lattice.Target{Owner: owner, TargetGroup: g.ID, ID: "10.0.0.4", Port: 80, Draining: true, DrainUntil: time.Now().Add(-time.Hour)})
+		state.Targets.Put(tx, &lattice.Target{Owner: owner, TargetGroup: g.ID, ID: "10.0.0.5", Port: 80})
+	})
+	applied := view.Snapshot().SpecRev
+	left := func() (ids string) {
+		update(func(tx *state.Tx) {
+			if err := sweep(tx); err != nil {
+				t.Fatal(err)
+			}
+		})
+		for row := range state.Targets.By(view.Snapshot(), state.ByTargetGroup, g.ID) {
+			ids += row.ID[len(row.ID)-1:]
+		}
+		return ids
+	}
+	update(func(tx *state.Tx) {
+		state.Hosts.Put(tx, &state.Host{Name: "a", Applied: applied})
+		state.Hosts.Put(tx, &state.Host{Name: "b", Applied: applied - 1})
+	})
+	says("a", "10.0.0.1", proxy.Drained)
+	says("b", "10.0.0.1", proxy.Drained)
+	says("a", "10.0.0.2", proxy.Drained)
+	says("b", "10.0.0.2", proxy.Draining)
+	says("a", "10.0.0.3", proxy.Drained)
+	says("a", "10.0.0.5", proxy.Drained)
+	says("b", "10.0.0.5", proxy.Drained)
+	if got := left(); got != "12345" {
+		t.Errorf("before host b has heard of it: %s", got)
+	}
+	update(func(tx *state.Tx) { state.Hosts.Put(tx, &state.Host{Name: "b", Applied: applied}) })
+	if got := left(); got != "235" {
+		t.Errorf("one is still busy, of one a host says nothing, one is not deregistered: %s", got)
+	}
+	says("b", "10.0.0.2", proxy.Drained)
+	if got := left(); got != "35" {
+		t.Errorf("none is busy: %s", got)
+	}
+}
