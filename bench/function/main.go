@@ -5,7 +5,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"time"
@@ -27,8 +29,7 @@ func serve(api string) error {
 		}
 		var event struct{ Sleep int }
 		err = json.NewDecoder(next.Body).Decode(&event)
-		_ = next.Body.Close()
-		if err != nil {
+		if err = errors.Join(err, finish(next)); err != nil {
 			return err
 		}
 		time.Sleep(time.Duration(event.Sleep) * time.Millisecond)
@@ -36,6 +37,14 @@ func serve(api string) error {
 		if err != nil {
 			return err
 		}
-		_ = done.Body.Close()
+		if err := finish(done); err != nil {
+			return err
+		}
 	}
+}
+
+// finish reads an answer to its end, so that its connection is used again.
+func finish(r *http.Response) error {
+	_, err := io.Copy(io.Discard, r.Body)
+	return errors.Join(err, r.Body.Close())
 }

@@ -42,7 +42,7 @@ type functionInvoker struct{ functions *process.Manager }
 
 func (i functionInvoker) Invoke(ctx context.Context, inv lambdaapi.Invocation) (lambdaapi.Outcome, error) {
 	res, err := i.functions.Invoke(ctx, sandbox.Invocation{ARN: inv.Function, Version: inv.Version, InvokedARN: inv.Invoked, Payload: inv.Payload,
-		Event: inv.Event, RequestID: inv.RequestID, ClientContext: inv.ClientContext})
+		Event: inv.Event, Tail: inv.Tail, RequestID: inv.RequestID, ClientContext: inv.ClientContext})
 	if err != nil {
 		return lambdaapi.Outcome{}, err
 	}

@@ -163,6 +163,8 @@ type Invocation struct {
 	Payload    []byte
 	// Event asks for asynchronous execution.
 	Event bool
+	// Tail asks for the end of the log, which is complete only when the function wants its next event.
+	Tail bool
 	// RequestID is minted where it is empty.
 	RequestID string
 	// TraceID and ClientContext are passed to the function as they are.
@@ -180,7 +182,7 @@ type Result struct {
 	// FunctionError is "Unhandled" or "Handled" where the function failed; Payload then describes the error.
 	FunctionError string
 	Payload       []byte
-	// LogTail holds the last bytes that the invocation logged, MaxLogTail at most.
+	// LogTail holds the last bytes that the invocation logged, MaxLogTail at most, where they were asked for.
 	LogTail []byte
 	// Cold is true where an instance was started for this invocation.
 	Cold     bool

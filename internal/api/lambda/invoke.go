@@ -42,7 +42,8 @@ func (a *API) Invoke(ctx context.Context, in *lambda.InvokeInput) (*lambda.Invok
 	if err := a.ready(s, c, rev); err != nil {
 		return nil, err
 	}
-	res, err := a.Invoker.Invoke(ctx, Invocation{Function: f.ARN(), Version: version, Invoked: f.arn(), Payload: in.Payload, Event: kind == "Event",
+	tail := deref(in.LogType) == "Tail"
+	res, err := a.Invoker.Invoke(ctx, Invocation{Function: f.ARN(), Version: version, Invoked: f.arn(), Payload: in.Payload, Event: kind == "Event", Tail: tail,
 		RequestID: caller.From(ctx).RequestID, ClientContext: string(hint)})
 	if err != nil {
 		return nil, err
@@ -51,7 +52,7 @@ func (a *API) Invoke(ctx context.Context, in *lambda.InvokeInput) (*lambda.Invok
 		return &lambda.InvokeOutput{StatusCode: new(int32(202))}, nil
 	}
 	out := &lambda.InvokeOutput{StatusCode: new(int32(200)), ExecutedVersion: &version, FunctionError: optional(res.FunctionError), Payload: res.Payload}
-	if deref(in.LogType) == "Tail" {
+	if tail {
 		out.LogResult = new(base64.StdEncoding.EncodeToString(res.LogTail))
 	}
 	return out, nil

@@ -42,9 +42,11 @@ type Invoker interface {
 type Invocation struct {
 	Function, Version string
 	// Invoked is the ARN as the caller named it.
-	Invoked       string
-	Payload       []byte
-	Event         bool
+	Invoked string
+	Payload []byte
+	Event   bool
+	// Tail asks for the end of the log.
+	Tail          bool
 	RequestID     string
 	ClientContext string
 }

@@ -59,7 +59,7 @@ type manager struct{ *process.Manager }
 
 func (m manager) Invoke(ctx context.Context, inv api.Invocation) (api.Outcome, error) {
 	res, err := m.Manager.Invoke(ctx, sandbox.Invocation{ARN: inv.Function, Version: inv.Version, InvokedARN: inv.Invoked, Payload: inv.Payload,
-		Event: inv.Event, RequestID: inv.RequestID, ClientContext: inv.ClientContext})
+		Event: inv.Event, Tail: inv.Tail, RequestID: inv.RequestID, ClientContext: inv.ClientContext})
 	return api.Outcome{FunctionError: res.FunctionError, Payload: res.Payload, LogTail: res.LogTail}, err
 }
 

@@ -43,7 +43,9 @@ func BenchmarkColdStart(b *testing.B) {
 func BenchmarkWarm(b *testing.B) {
 	h, f := benchHost(b)
 	for b.Loop() {
-		h.get(f, ev{Do: "echo", Text: "x"})
+		if _, err := h.m.Invoke(b.Context(), sandbox.Invocation{ARN: f.ARN, Payload: []byte(`{"Do":"echo"}`)}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -46,7 +46,10 @@ func (m *Manager) accept(inv sandbox.Invocation) (sandbox.Result, error) {
 func (m *Manager) runEvent(inv sandbox.Invocation) {
 	accepted, backOff, failures := time.Now(), minBackOff, 0
 	for {
-		res, err := m.run(inv)
+		done := make(chan outcome, 1)
+		m.run(inv, done)
+		o := <-done
+		res, err := o.res, o.err
 		var wait time.Duration
 		switch {
 		case err == nil && res.FunctionError == "":

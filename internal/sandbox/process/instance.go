@@ -4,6 +4,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -49,9 +50,9 @@ type instance struct {
 	cleared chan struct{}
 
 	// What follows belongs to the Manager and is guarded by its lock.
-	frozen, forgotten bool
-	timer             *time.Timer
-	idleAt            time.Time
+	frozen, forgotten, settling bool
+	timer                       *time.Timer
+	idleAt                      time.Time
 }
 
 // start runs a new instance of the pool's function. The process may not have got far when it returns.
@@ -142,7 +143,7 @@ func (m *Manager) spawn(in *instance, env []string) (*os.File, error) {
 	n := m.nextID.Add(1)
 	err = in.ns.Do(func() error {
 		in.process, err = in.program.start(namespaces, faults[1], func(pid int) error {
-			if err := m.ids.writeIDs(pid, n); err != nil {
+			if err := errors.Join(m.ids.writeIDs(pid, n), offer(pid)); err != nil {
 				return err
 			}
 			_, err := gate[1].Write([]byte{1})

@@ -14,18 +14,21 @@ const initLimit = 10 * time.Second
 // watchEvery is how often the memory of a running function is looked at.
 const watchEvery = 100 * time.Millisecond
 
-// serve runs one invocation on an instance that is ready or, if cold, starting. Afterwards the instance is ready again or dead.
-func (m *Manager) serve(in *instance, inv sandbox.Invocation, cold bool) sandbox.Result {
+// serve runs one invocation on an instance that is ready or, if cold, starting. Afterwards the instance is ready again or
+// dead. The outcome is told when the function has answered, or at the end where the caller asked for the log's.
+func (m *Manager) serve(in *instance, inv sandbox.Invocation, cold bool, tell chan<- outcome) {
 	fn := &in.pool.fn
 	res := sandbox.Result{RequestID: inv.RequestID, Version: fn.Version, StatusCode: 200, Cold: cold}
 	usage := sandbox.Usage{LimitMB: fn.MemoryMB}
-	in.log.capture()
+	if inv.Tail {
+		in.log.capture()
+	}
 	limit := time.NewTimer(fn.Timeout)
 	defer limit.Stop()
 	expired := limit.C
 
 	var out answer
-	ready := true
+	ready, answered := true, false
 	if cold {
 		limit.Reset(initLimit + fn.Timeout)
 		out, ready = in.awaitReady(inv.RequestID, expired)
@@ -36,10 +39,18 @@ func (m *Manager) serve(in *instance, inv sandbox.Invocation, cold bool) sandbox
 	in.log.say(sandbox.StartLine(inv.RequestID, fn.Version))
 	stop := watch(in)
 	if ready {
-		out = in.exchange(inv, began.Add(fn.Timeout), expired)
+		out, answered = in.exchange(inv, began.Add(fn.Timeout), expired)
+	}
+	if answered {
+		res.Payload, res.FunctionError, res.Duration = out.payload, out.functionError, time.Since(began)
+		if !inv.Tail {
+			m.settle(in)
+			tell <- outcome{res: res}
+		}
+		in.awaitNext(expired)
 	}
 	weight := stop()
-	res.Duration = time.Since(began)
+	usage.Duration = time.Since(began)
 	usage.PeakMB = weight.peakMB
 	if weight.killed && out.errorType == sandbox.ErrorExit {
 		out = failed(sandbox.ErrorOutOfMemory, sandbox.ExitMessage(inv.RequestID, "signal: killed"))
@@ -58,11 +69,12 @@ func (m *Manager) serve(in *instance, inv sandbox.Invocation, cold bool) sandbox
 		}
 	}
 	in.log.say(sandbox.EndLine(inv.RequestID))
-	usage.Duration = res.Duration
 	in.log.say(sandbox.ReportLine(inv.RequestID, usage))
-	res.LogTail = in.log.captured()
-	res.Payload, res.FunctionError = out.payload, out.functionError
-	return res
+	if !answered || inv.Tail {
+		res.Payload, res.FunctionError, res.Duration = out.payload, out.functionError, usage.Duration
+		res.LogTail = in.log.captured()
+		tell <- outcome{res: res}
+	}
 }
 
 // awaitReady waits until the runtime asks for its first event. If it never will, the answer says why and the process is gone.
@@ -86,40 +98,42 @@ func (in *instance) awaitReady(requestID string, expired <-chan time.Time) (answ
 	}
 }
 
-// exchange hands an event over and waits for its answer, then for the function to ask for the next one: until then it may
-// still print, and is not to be frozen.
-func (in *instance) exchange(inv sandbox.Invocation, deadline time.Time, expired <-chan time.Time) answer {
+// exchange hands an event over and waits for its answer. It reports false where the function did not give one itself.
+func (in *instance) exchange(inv sandbox.Invocation, deadline time.Time, expired <-chan time.Time) (answer, bool) {
 	e := &event{requestID: inv.RequestID, invokedARN: inv.InvokedARN, traceID: inv.TraceID, clientContext: inv.ClientContext,
 		payload: inv.Payload, deadline: deadline}
-	var out answer
 	select {
 	case in.api.events <- e:
 	case <-in.gone:
-		return in.exited(inv.RequestID)
+		return in.exited(inv.RequestID), false
 	case <-expired:
 		in.end()
-		return in.timedOut(inv.RequestID)
+		return in.timedOut(inv.RequestID), false
 	}
 	select {
-	case out = <-in.api.answers:
+	case out := <-in.api.answers:
+		return out, true
 	case <-in.gone:
 		select {
-		case out = <-in.api.answers:
-			return out
+		case out := <-in.api.answers:
+			return out, true
 		default:
-			return in.exited(inv.RequestID)
+			return in.exited(inv.RequestID), false
 		}
 	case <-expired:
 		in.end()
-		return in.timedOut(inv.RequestID)
+		return in.timedOut(inv.RequestID), false
 	}
+}
+
+// awaitNext waits until the function asks for its next event: until then it may still print, and is not to be frozen.
+func (in *instance) awaitNext(expired <-chan time.Time) {
 	select {
 	case <-in.api.ready:
 	case <-in.gone:
 	case <-expired:
 		in.end()
 	}
-	return out
 }
 
 // end kills the process and waits until it has gone.

@@ -87,7 +87,7 @@ type report struct {
 
 func (h *host) fails(f *sandbox.Function, payload string) (report, string) {
 	h.t.Helper()
-	res, err := h.m.Invoke(context.Background(), sandbox.Invocation{ARN: f.ARN, Payload: []byte(payload)})
+	res, err := h.m.Invoke(context.Background(), sandbox.Invocation{ARN: f.ARN, Payload: []byte(payload), Tail: true})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func (h *host) fails(f *sandbox.Function, payload string) (report, string) {
 
 func (h *host) succeeds(f *sandbox.Function, payload string) (string, string) {
 	h.t.Helper()
-	res, err := h.m.Invoke(context.Background(), sandbox.Invocation{ARN: f.ARN, Payload: []byte(payload), RequestID: "r-7", ClientContext: `{"custom":{"k":"v"}}`})
+	res, err := h.m.Invoke(context.Background(), sandbox.Invocation{ARN: f.ARN, Payload: []byte(payload), RequestID: "r-7", Tail: true, ClientContext: `{"custom":{"k":"v"}}`})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -127,7 +127,8 @@ func TestPrivilegedPython(t *testing.T) {
 	privileged(t)
 	found := interpreters(t, sandbox.Python)
 	h := newHost(t, func(o *Options) { o.Interpreters = func(context.Context) []sandbox.Interpreter { return found } })
-	code := h.put(zipped{"main.py": pythonCode, "pkg/mod.py": "def run(event, context):\n    return 'nested'\n", "wrong.py": "def handler(:\n",
+	code := h.put(zipped{"main.py": pythonCode, "pkg/mod.py": "def run(event, context):\n    exit\n    return event * 2\n",
+		"logging.py": "raise ValueError('in the way of the library')\n", "wrong.py": "def handler(:\n",
 		"boom.py": "import nowhere\n", "late.py": "raise KeyError('at import')\n"})
 	layer := h.put(zipped{"python/layered.py": "value = 'from the layer'\n"})
 	python := func(name, handler string) *sandbox.Function {
@@ -154,8 +155,9 @@ func TestPrivilegedPython(t *testing.T) {
 	if _, tail := h.succeeds(f, `{"do":"log"}`); !strings.Contains(tail, "\nprinted\n") || !strings.Contains(tail, "[INFO]\t") || !strings.Contains(tail, "Z\tr-7\tlogged\n") {
 		t.Errorf("%s", tail)
 	}
-	if text, _ := h.succeeds(nested, `{}`); text != `"nested"` {
-		t.Error(text)
+	// More than one read takes, both ways.
+	if text, _ := h.succeeds(nested, `"`+strings.Repeat("x", 1<<20)+`"`); text != `"`+strings.Repeat("x", 2<<20)+`"` {
+		t.Errorf("%.100s, %d bytes", text, len(text))
 	}
 	h.succeeds(old, `{}`)
 	eventually(t, "the log naming the nearest interpreter", func() bool {

@@ -269,7 +269,7 @@ func (h *host) invoke(f *sandbox.Function, e any) sandbox.Result {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	res, err := h.m.Invoke(context.Background(), sandbox.Invocation{ARN: f.ARN, Version: f.Version, Payload: payload})
+	res, err := h.m.Invoke(context.Background(), sandbox.Invocation{ARN: f.ARN, Version: f.Version, Payload: payload, Tail: true})
 	if err != nil {
 		var cause interface{ Unwrap() error }
 		if errors.As(err, &cause) {

@@ -235,15 +235,8 @@ func (m *Manager) Invoke(ctx context.Context, inv sandbox.Invocation) (sandbox.R
 	if inv.Event {
 		return m.accept(inv)
 	}
-	type outcome struct {
-		res sandbox.Result
-		err error
-	}
 	done := make(chan outcome, 1)
-	if !m.goUnlessClosed(func() {
-		res, err := m.run(inv)
-		done <- outcome{res, err}
-	}) {
+	if !m.goUnlessClosed(func() { m.run(inv, done) }) {
 		return sandbox.Result{}, errShutdown()
 	}
 	select {
@@ -252,6 +245,12 @@ func (m *Manager) Invoke(ctx context.Context, inv sandbox.Invocation) (sandbox.R
 	case <-ctx.Done():
 		return sandbox.Result{}, ctx.Err()
 	}
+}
+
+// outcome is what the caller of an invocation hears.
+type outcome struct {
+	res sandbox.Result
+	err error
 }
 
 func errShutdown() error {
@@ -269,18 +268,20 @@ func (m *Manager) goUnlessClosed(f func()) bool {
 	return true
 }
 
-func (m *Manager) run(inv sandbox.Invocation) (sandbox.Result, error) {
+// run sees an invocation through and tells its outcome as soon as there is one, which may be before the instance is done.
+func (m *Manager) run(inv sandbox.Invocation, tell chan<- outcome) {
 	in, cold, err := m.acquire(inv)
 	if err != nil {
-		return sandbox.Result{}, err
+		tell <- outcome{err: err}
+		return
 	}
-	res := m.serve(in, inv, cold)
+	m.serve(in, inv, cold, tell)
 	m.release(in)
-	return res, nil
 }
 
 // acquire returns an instance for one invocation: a warm one, else a new one.
 func (m *Manager) acquire(inv sandbox.Invocation) (in *instance, cold bool, err error) {
+	waited := false
 	for {
 		m.mu.Lock()
 		p := m.pools[inv.ARN+":"+inv.Version]
@@ -297,11 +298,24 @@ func (m *Manager) acquire(inv sandbox.Invocation) (in *instance, cold bool, err 
 			m.mu.Unlock()
 			return in, false, nil
 		}
-		if len(m.all)+m.starting >= m.opts.MaxInstances {
+		if p.settling > len(p.waiting) && !waited {
+			waited = true
+			w := p.queue()
+			m.busy[p.fn.ARN]++
+			m.mu.Unlock()
+			if in := m.await(p, w); in != nil {
+				return in, false, nil
+			}
+			m.mu.Lock()
+			decrease(m.busy, p.fn.ARN)
+			m.mu.Unlock()
+			continue
+		}
+		if err := m.room(p); err != nil {
 			victim := m.longestIdle()
 			m.mu.Unlock()
 			if victim == nil {
-				return nil, false, throttled("ConcurrentInvocationLimitExceeded", "all %d instances of this host are busy", m.opts.MaxInstances)
+				return nil, false, err
 			}
 			victim.kill()
 			<-victim.cleared
@@ -348,12 +362,23 @@ func (m *Manager) admit(p *pool, inv sandbox.Invocation) error {
 	case p.status.State == sandbox.Failed:
 		return fault.New(fault.Gateway, invokeCode(p.status.ReasonCode), "%s", p.status.Reason).About("function", inv.ARN)
 	}
-	if p.reserved != nil {
-		if m.busy[p.fn.ARN] >= *p.reserved {
-			return throttled("ReservedFunctionConcurrentInvocationLimitExceeded", "the function's reserved concurrency is %d", *p.reserved)
-		}
-	} else if m.busy[p.fn.ARN] >= m.opts.Concurrency {
-		return throttled("ConcurrentInvocationLimitExceeded", "%d invocations of a function at once are the limit of this host", m.opts.Concurrency)
+	if p.reserved != nil && m.busy[p.fn.ARN] >= *p.reserved {
+		return throttled("ReservedFunctionConcurrentInvocationLimitExceeded", "the function's reserved concurrency is %d", *p.reserved)
+	}
+	return nil
+}
+
+// spared is the memory, in bytes, that no instance is started in: it is the rest of the host's. Instances that are there
+// may still grow up to their own limits; should that be too much the kernel ends one of them before anything else.
+const spared = 256 << 20
+
+// room reports why no instance of the pool can be started. The caller holds the lock.
+func (m *Manager) room(p *pool) error {
+	if len(m.all)+m.starting >= m.opts.MaxInstances {
+		return throttled("ConcurrentInvocationLimitExceeded", "all %d instances of this host are busy", m.opts.MaxInstances)
+	}
+	if m.opts.Memory() < p.fn.MemoryMB<<20+spared {
+		return throttled("ConcurrentInvocationLimitExceeded", "this host has no memory for one more instance of %d MB", p.fn.MemoryMB)
 	}
 	return nil
 }
@@ -384,9 +409,18 @@ func (m *Manager) longestIdle() *instance {
 func (m *Manager) release(in *instance) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	decrease(m.busy, in.pool.fn.ARN)
+	if in.settling {
+		in.settling = false
+		in.pool.settling--
+	} else {
+		decrease(m.busy, in.pool.fn.ARN)
+	}
 	if in.dead() || m.closed || in.pool.retired || m.expiring(in) {
 		in.kill()
+		in.pool.turnAway()
+		return
+	}
+	if in.pool.hand(in) {
 		return
 	}
 	in.idleAt = time.Now()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"trellis/internal/function"
 	"trellis/internal/sandbox"
 )
 
@@ -25,10 +26,11 @@ type Options struct {
 	// Interpreters finds what can run Python and Node. It is asked once, when a function first needs one. The default looks at
 	// the PATH.
 	Interpreters func(context.Context) []sandbox.Interpreter
-	// Concurrency is how many instances a function may have that has no reserved concurrency. The default is 16.
-	Concurrency int
-	// MaxInstances bounds the instances of all functions together. The default is 64.
+	// MaxInstances bounds the instances of all functions together. The default is the concurrency that AWS gives an account.
+	// What the host has of memory may bound them before.
 	MaxInstances int
+	// Memory tells how many bytes the host can still give to processes. The default asks the kernel.
+	Memory func() int
 	// IdleAfter is how long an unused instance is kept. The default is ten minutes.
 	IdleAfter time.Duration
 	// FreezeAfter is how long an unused instance may still run. The default is 20 ms.
@@ -45,11 +47,11 @@ func (o Options) withDefaults() Options {
 	if o.Interpreters == nil {
 		o.Interpreters = func(ctx context.Context) []sandbox.Interpreter { return FindInterpreters(ctx, o.Dir) }
 	}
-	if o.Concurrency == 0 {
-		o.Concurrency = 16
-	}
 	if o.MaxInstances == 0 {
-		o.MaxInstances = 64
+		o.MaxInstances = function.MaxConcurrency
+	}
+	if o.Memory == nil {
+		o.Memory = available
 	}
 	if o.IdleAfter == 0 {
 		o.IdleAfter = 10 * time.Minute

@@ -27,6 +27,9 @@ type pool struct {
 	retries  int
 	idle     []*instance
 	starting int
+	// settling counts instances that have answered and were not released yet, waiting are those who wait for one of them.
+	settling int
+	waiting  []chan *instance
 	retired  bool
 	dropped  bool
 }
@@ -258,7 +261,8 @@ func codeReason(err error) string {
 func command(c sandbox.Choice, spec root, memoryMB int) []string {
 	switch c.Runtime.Language {
 	case sandbox.Python:
-		return []string{c.Interpreter.Path, pythonLoop}
+		// The loop does what site would, without the hooks of the host's packages.
+		return []string{c.Interpreter.Path, "-S", pythonLoop}
 	case sandbox.Node:
 		// V8 has to collect before the function's memory is used up.
 		return []string{c.Interpreter.Path, "--max-old-space-size=" + strconv.Itoa(memoryMB*9/10), nodeLoop}

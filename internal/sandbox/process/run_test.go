@@ -22,7 +22,7 @@ func TestPrivilegedInvoke(t *testing.T) {
 	f := h.function("one", func(f *sandbox.Function) { f.Environment = map[string]string{"COLOUR": "blue"} })
 	h.ready()
 
-	res, err := h.m.Invoke(t.Context(), sandbox.Invocation{ARN: f.ARN, Payload: []byte(`{"Do":"print","Text":"hello\nworld"}`), RequestID: "r-1"})
+	res, err := h.m.Invoke(t.Context(), sandbox.Invocation{ARN: f.ARN, Payload: []byte(`{"Do":"print","Text":"hello\nworld"}`), RequestID: "r-1", Tail: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ package process
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -136,12 +137,23 @@ func private(pid int) int {
 }
 
 // peak returns the most memory a process ever had, in bytes.
-func peak(pid int) int {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+func peak(pid int) int { return sizeIn("/proc/"+strconv.Itoa(pid)+"/status", "VmHWM") }
+
+// available returns what the kernel could give to processes without swapping, in bytes. Where it does not tell it is all there is.
+func available() int {
+	if n := sizeIn("/proc/meminfo", "MemAvailable"); n > 0 {
+		return n
+	}
+	return math.MaxInt
+}
+
+// sizeIn returns the size that a file of the kernel tells under a name, in bytes, 0 where it tells none.
+func sizeIn(path, name string) int {
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return 0
 	}
-	_, rest, ok := bytes.Cut(data, []byte("\nVmHWM:"))
+	_, rest, ok := bytes.Cut(data, []byte("\n"+name+":"))
 	if !ok {
 		return 0
 	}

@@ -1,40 +1,63 @@
-"""Runs a function's handler against the Lambda Runtime API."""
+"""Runs a function's handler against the Lambda Runtime API. What it imports a new instance waits for, so it imports little."""
 
-import http.client
+import _socket
 import importlib
 import json
-import logging
 import os
+import site
 import sys
 import time
-import traceback
 
 PREFIX = "/2018-06-01/runtime/"
 
 
 class Api:
-    """The Runtime API over one kept connection."""
+    """The Runtime API over one kept connection. Its answers all have a Content-Length."""
 
     def __init__(self, address):
-        self.connection = http.client.HTTPConnection(address)
+        host, _, port = address.rpartition(":")
+        self.address = address
+        self.connection = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+        self.connection.connect((host, int(port)))
+        self.connection.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        self.received = bytearray()
 
-    def call(self, method, path, body=None, headers=None):
-        self.connection.request(method, PREFIX + path, body=body, headers=headers or {})
-        response = self.connection.getresponse()
-        return response, response.read()
+    def call(self, method, path, body=b"", error=None):
+        head = "%s %s%s HTTP/1.1\r\nHost: %s\r\n" % (method, PREFIX, path, self.address)
+        if method == "POST":
+            head += "Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
+        if error is not None:
+            head += "Lambda-Runtime-Function-Error-Type: %s\r\n" % error.encode("ascii", "replace").decode()
+        self.connection.sendall(head.encode("ascii") + b"\r\n" + body)
+        end = -1
+        while end < 0:
+            self.receive()
+            end = self.received.find(b"\r\n\r\n")
+        lines = self.received[:end].decode("latin-1").split("\r\n")
+        status = int(lines[0].split(" ")[1])
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        begin = end + 4
+        end = begin + int(headers["content-length"])
+        while len(self.received) < end:
+            self.receive()
+        body = bytes(self.received[begin:end])
+        del self.received[:end]
+        return status, headers, body
+
+    def receive(self):
+        data = self.connection.recv(1 << 16)
+        if not data:
+            sys.exit("the Runtime API closed the connection")
+        self.received += data
 
     def next(self):
-        response, body = self.call("GET", "invocation/next")
-        if response.status != 200:
-            sys.exit("the Runtime API answered %d" % response.status)
-        return response, body
+        status, headers, body = self.call("GET", "invocation/next")
+        if status != 200:
+            sys.exit("the Runtime API answered %d" % status)
+        return headers, body
 
     def error(self, path, report):
-        kind = report.get("errorType", "Unknown")
-        self.call("POST", path, json.dumps(report).encode(), {
-            "Content-Type": "application/json",
-            "Lambda-Runtime-Function-Error-Type": kind.encode("ascii", "replace").decode(),
-        })
+        self.call("POST", path, json.dumps(report).encode(), report.get("errorType", "Unknown"))
 
 
 class Failure(Exception):
@@ -60,17 +83,17 @@ class Identity:
 
 class Context:
     def __init__(self, headers):
-        self.aws_request_id = headers["Lambda-Runtime-Aws-Request-Id"]
-        self.invoked_function_arn = headers["Lambda-Runtime-Invoked-Function-Arn"]
+        self.aws_request_id = headers["lambda-runtime-aws-request-id"]
+        self.invoked_function_arn = headers["lambda-runtime-invoked-function-arn"]
         self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
         self.function_version = os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
         self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
         self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
         self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
-        text = headers.get("Lambda-Runtime-Client-Context")
+        text = headers.get("lambda-runtime-client-context")
         self.client_context = ClientContext(text) if text else None
         self.identity = Identity()
-        self._deadline = int(headers["Lambda-Runtime-Deadline-Ms"])
+        self._deadline = int(headers["lambda-runtime-deadline-ms"])
 
     def get_remaining_time_in_millis(self):
         return max(0, self._deadline - int(time.time() * 1000))
@@ -79,25 +102,45 @@ class Context:
         sys.stdout.write(str(message))
 
 
-class Formatter(logging.Formatter):
-    converter = time.gmtime
+class Logging:
+    """Gives the root logger Lambda's handler when the function imports logging, which is Python's own whatever the code holds."""
+
     request_id = ""
 
-    def __init__(self):
-        super().__init__("[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(request)s\t%(message)s", "%Y-%m-%dT%H:%M:%S")
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name != "logging":
+            return None
+        from importlib.machinery import PathFinder
+        sys.meta_path.remove(cls)
+        spec = PathFinder.find_spec(name, [os.path.dirname(os.__file__)])
+        execute = spec.loader.exec_module
 
-    def format(self, record):
-        record.request = Formatter.request_id
-        return super().format(record)
+        def execute_and_set_up(module):
+            execute(module)
+            cls.set_up(module)
+
+        spec.loader.exec_module = execute_and_set_up
+        return spec
+
+    @classmethod
+    def set_up(cls, logging):
+        class Formatter(logging.Formatter):
+            converter = time.gmtime
+
+            def format(self, record):
+                record.request = cls.request_id
+                return super().format(record)
+
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(Formatter("[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(request)s\t%(message)s", "%Y-%m-%dT%H:%M:%S"))
+        logging.getLogger().addHandler(handler)
 
 
-def set_up_logging():
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(Formatter())
-    logging.getLogger().addHandler(handler)
-
-
-def set_up_path():
+def set_up():
+    """Does what Python's site would, but for the host's own hooks, which are not the function's."""
+    site.setquit()
+    site.sethelper()
     version = "python%d.%d" % sys.version_info[:2]
     sys.path[:1] = [
         os.environ["LAMBDA_TASK_ROOT"],
@@ -105,6 +148,8 @@ def set_up_path():
         "/opt/python",
         os.environ["LAMBDA_RUNTIME_DIR"],
     ]
+    sys.path += site.getsitepackages()
+    sys.meta_path.insert(0, Logging)
 
 
 def load(name):
@@ -126,6 +171,7 @@ def load(name):
 
 def frames(error):
     """The stack of the function's own code, without this file's and the import machinery's frames."""
+    import traceback
     kept = [f for f in traceback.extract_tb(error.__traceback__)
             if f.filename != __file__ and not f.filename.startswith("<frozen importlib") and "/importlib/" not in f.filename]
     return traceback.format_list(kept)
@@ -151,9 +197,9 @@ def print_report(r):
 
 
 def handle(api, handler, headers, body):
-    request_id = headers["Lambda-Runtime-Aws-Request-Id"]
-    Formatter.request_id = request_id
-    trace = headers.get("Lambda-Runtime-Trace-Id")
+    request_id = headers["lambda-runtime-aws-request-id"]
+    Logging.request_id = request_id
+    trace = headers.get("lambda-runtime-trace-id")
     if trace:
         os.environ["_X_AMZN_TRACE_ID"] = trace
     else:
@@ -176,13 +222,12 @@ def handle(api, handler, headers, body):
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-    api.call("POST", "invocation/%s/response" % request_id, text.encode(), {"Content-Type": "application/json"})
+    api.call("POST", "invocation/%s/response" % request_id, text.encode())
 
 
 def main():
     api = Api(os.environ["AWS_LAMBDA_RUNTIME_API"])
-    set_up_path()
-    set_up_logging()
+    set_up()
     try:
         handler = load(os.environ["_HANDLER"])
     except Exception as e:
@@ -191,8 +236,8 @@ def main():
         api.error("init/error", r)
         sys.exit(1)
     while True:
-        response, body = api.next()
-        handle(api, handler, response.headers, body)
+        headers, body = api.next()
+        handle(api, handler, headers, body)
 
 
 if __name__ == "__main__":

@@ -62,12 +62,16 @@ func main() {
 		}
 		text, _ := json.Marshal(out)
 		post("invocation/"+id+"/response", text)
+		if e.Do == "linger" {
+			time.Sleep(time.Duration(e.N) * time.Millisecond)
+		}
 	}
 }
 
 func post(path string, body []byte) {
 	resp, err := http.Post(api+path, "application/json", bytes.NewReader(body))
 	if err == nil {
+		io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
 	}
 }
@@ -76,7 +80,7 @@ func do(e event, h http.Header) (any, error) {
 	switch e.Do {
 	case "echo":
 		return e.Text, nil
-	case "calls":
+	case "calls", "linger":
 		return calls, nil
 	case "header":
 		return h.Get(e.Text), nil
