@@ -36,6 +36,7 @@ type options struct {
 	data, listen, region, awsConfig string
 	cluster                         etcd.Cluster
 	dev, controlPlaneOnly           bool
+	throttle                        aws.Rate
 }
 
 func serveCommand() *cobra.Command {
@@ -59,6 +60,7 @@ func serveCommand() *cobra.Command {
 	f.StringVar(&o.cluster.Key, "etcd-key", "", "key of the client certificate")
 	f.StringVar(&o.awsConfig, "aws-config", "", "AWS config file to write, one profile for each account (default: aws-config in the data directory)")
 	f.BoolVar(&o.dev, "dev", false, "also take the convention of local tools: any secret, a 12-digit access key is the account; from loopback only")
+	f.Var(&o.throttle, "throttle", "refuse calls as AWS does beyond this `rate`, such as 5/s, or 5/s,20 with 20 at once, of each account and operation (default: never)")
 	f.BoolVar(&o.controlPlaneOnly, "control-plane-only", false, "answer the APIs only: no packet moves and no function runs")
 	return cmd
 }
@@ -171,7 +173,7 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	}
 	config := aws.Config{
 		Services: services(view, control, plane, lattice, requests), Credentials: control, Authorizer: authorizer, Logger: log, Observe: plane.metrics.observe,
-		Hosts: []string{o.listen, listener.Addr().String()}, Dev: o.dev,
+		Hosts: []string{o.listen, listener.Addr().String()}, Dev: o.dev, Throttle: o.throttle,
 	}
 	handler, err := aws.New(config)
 	if err != nil {

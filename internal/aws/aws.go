@@ -63,6 +63,9 @@ type Config struct {
 	Hosts       []string // answered besides loopback and AWS's own; an unspecified address is every one
 	Dev         bool     // accept the local convention of keys, from loopback only
 	Now         func() time.Time
+	// Throttle, where it is set, is how often an account may call an operation in
+	// a region before it is refused as AWS refuses.
+	Throttle Rate
 }
 
 // New binds the operations of each API to its methods. A method that carries
@@ -78,6 +81,7 @@ func New(config Config) (http.Handler, error) {
 	if h.Logger == nil {
 		h.Logger = slog.New(slog.DiscardHandler)
 	}
+	h.throttle = newThrottle(h.Throttle, h.Now)
 	for _, s := range config.Services {
 		bound, err := bind(s)
 		if err != nil {
@@ -95,6 +99,7 @@ type handler struct {
 	Config
 	services map[string]*service // by signing name
 	keys     sigv4.Keys
+	throttle *throttle
 }
 
 // call is one request on its way through the handler.

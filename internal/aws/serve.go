@@ -42,6 +42,9 @@ func (c *call) serve() error {
 		c.notBuilt = true
 		return notBuilt(c.service.Service, c.name)
 	}
+	if err := c.h.throttle.take(who, c.service.Package, c.op.action); err != nil {
+		return err
+	}
 	codec, err := c.op.codec()
 	if err != nil {
 		return err
