@@ -134,7 +134,11 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 		return err
 	}
 	down.add(func() error { view.Close(); return nil })
-	if err := admin.Sweep(ctx, view); err != nil {
+	name, err := hostName(filepath.Join(o.data, "host"))
+	if err != nil {
+		return err
+	}
+	if err := admin.Sweep(ctx, view, name); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", o.listen)
@@ -144,10 +148,6 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	down.add(func() error { return ignoreClosed(listener.Close()) })
 	endpoint := endpointOf(listener.Addr())
 	control := access.New(view, keys)
-	name, err := hostName(filepath.Join(o.data, "host"))
-	if err != nil {
-		return err
-	}
 
 	api := &lateHandler{}
 	noDataPlane := <-whyNot
@@ -204,7 +204,7 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	if err := serveAdmin(o.data, admin.New(view, profiles, plane, info, metrics, log), &down, &running, log); err != nil {
 		return err
 	}
-	if err := serveExec(programs, o.data, admin.NewExecServer(view, plane.runner(name, view), log), &down, &sessions, log); err != nil {
+	if err := serveExec(programs, o.data, admin.NewExecServer(name, view, plane.runner(name, view), log), &down, &sessions, log); err != nil {
 		return err
 	}
 	web := &http.Server{Handler: front(config.AnswersFor, api, metrics), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -22,8 +23,8 @@ import (
 	"trellis/internal/vpc"
 )
 
-// ExecUser marks the interfaces of exec sessions; a session's id follows.
-const ExecUser = "exec/"
+// execUser is the user of the interfaces of a host's exec sessions; a session's id follows.
+func execUser(host string) string { return "exec/" + host + "/" }
 
 // Command is a program to run inside a subnet.
 type Command struct {
@@ -57,14 +58,15 @@ type ExecMessage struct {
 
 // ExecServer runs programs for clients that pass their stdio over the socket.
 type ExecServer struct {
+	host   string
 	view   *state.View
 	runner Runner
 	log    *slog.Logger
 }
 
-// NewExecServer returns an ExecServer.
-func NewExecServer(view *state.View, runner Runner, log *slog.Logger) *ExecServer {
-	return &ExecServer{view, runner, log}
+// NewExecServer returns the ExecServer of a host.
+func NewExecServer(host string, view *state.View, runner Runner, log *slog.Logger) *ExecServer {
+	return &ExecServer{host, view, runner, log}
 }
 
 // Serve answers connections until the listener closes. A connection is one program: a JSON Command with three file
@@ -158,7 +160,7 @@ func (e *ExecServer) open(ctx context.Context, cmd *Command) (*vpc.NetworkInterf
 			return err
 		}
 		ni, err = state.CreateInterface(tx, subnet, vpc.NetworkInterface{Groups: groups, Type: vpc.PlainInterface, Description: "trellis exec", Requester: "trellis",
-			RequesterManaged: true, User: ExecUser + arn.RandomHex(8), InstanceOwner: subnet.Account, AttachmentID: arn.MintHex("eni-attach-"),
+			RequesterManaged: true, User: execUser(e.host) + arn.RandomHex(8), InstanceOwner: subnet.Account, AttachmentID: arn.MintHex("eni-attach-"),
 			Attached: time.Now().UTC(), SourceDestCheck: true})
 		return err
 	})
@@ -179,11 +181,11 @@ func (e *ExecServer) close(ctx context.Context, id string) {
 	}
 }
 
-// Sweep removes the interfaces of sessions that ended with the server.
-func Sweep(ctx context.Context, view *state.View) error {
+// Sweep removes the interfaces of sessions that ended with the host's server.
+func Sweep(ctx context.Context, view *state.View, host string) error {
 	return view.Update(ctx, func(tx *state.Tx) error {
 		for i := range state.Interfaces.All(tx.Snapshot()) {
-			if len(i.User) > len(ExecUser) && i.User[:len(ExecUser)] == ExecUser {
+			if strings.HasPrefix(i.User, execUser(host)) {
 				state.Interfaces.Delete(tx, i.ID)
 			}
 		}
