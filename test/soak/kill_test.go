@@ -245,8 +245,12 @@ func (k *killer) once() error {
 		return err
 	}
 	if rand.IntN(5) == 0 {
+		ready, err := k.server.spawn()
+		if err != nil {
+			return err
+		}
 		started := make(chan error, 1)
-		go func() { started <- k.server.start() }()
+		go func() { started <- ready() }()
 		select {
 		case err := <-started:
 			if err != nil {

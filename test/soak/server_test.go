@@ -31,13 +31,22 @@ type server struct {
 
 // start starts the server and waits until it is ready. From the second time on it listens where it listened before.
 func (s *server) start() error {
+	ready, err := s.spawn()
+	if err != nil {
+		return err
+	}
+	return ready()
+}
+
+// spawn starts the server, which can be killed from then on, and returns what waits until it is ready.
+func (s *server) spawn() (ready func() error, err error) {
 	listen := "127.0.0.1:0"
 	if s.endpoint != "" {
 		listen = strings.TrimPrefix(s.endpoint, "http://")
 	}
 	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer log.Close()
 	cmd := exec.Command(s.binary, append([]string{"serve", "--listen", listen, "--data", s.data}, s.flags...)...)
@@ -45,7 +54,7 @@ func (s *server) start() error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	started, ended := make(chan error), make(chan struct{})
 	go func() {
@@ -59,14 +68,14 @@ func (s *server) start() error {
 		}
 	}()
 	if err := <-started; err != nil {
-		return err
+		return nil, err
 	}
-	ready := make(chan string, 1)
+	line := make(chan string, 1)
 	go func() {
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
 			if endpoint, ok := strings.CutPrefix(lines.Text(), "ready "); ok {
-				ready <- endpoint
+				line <- endpoint
 			}
 		}
 		_ = cmd.Wait()
@@ -75,14 +84,16 @@ func (s *server) start() error {
 	s.mu.Lock()
 	s.cmd, s.ended = cmd, ended
 	s.mu.Unlock()
-	select {
-	case s.endpoint = <-ready:
-		return nil
-	case <-ended:
-		return errors.New("the server ended before it was ready:\n" + s.tail())
-	case <-time.After(time.Minute):
-		return errors.Join(errors.New("the server is not ready after a minute:\n"+s.tail()), s.kill())
-	}
+	return func() error {
+		select {
+		case s.endpoint = <-line:
+			return nil
+		case <-ended:
+			return errors.New("the server ended before it was ready:\n" + s.tail())
+		case <-time.After(time.Minute):
+			return errors.Join(errors.New("the server is not ready after a minute:\n"+s.tail()), s.kill())
+		}
+	}, nil
 }
 
 func (s *server) tail() string {
