@@ -183,6 +183,7 @@ var guards = []guard{
 	{"github.com/miekg/dns", []string{"internal/resolver/server"}, "zones are data without a wire format"},
 	{"golang.org/x/net/...", []string{"internal/proxy/server", "internal/aws/..."}, "HTTP/2"},
 	{"golang.org/x/net/bpf", []string{"internal/sandbox/process"}, "a seccomp filter is a BPF program"},
+	{"golang.org/x/time/...", []string{"internal/aws"}, "calls are throttled by buckets of tokens"},
 	{"github.com/google/uuid", []string{"internal/aws/...", "internal/api/...", "internal/proxy/...", "internal/sandbox/..."}, "request ids and tokens"},
 	{"github.com/evanphx/json-patch/v5", []string{"internal/api/cloudcontrol"}, "Cloud Control updates are JSON Patch"},
 	{"github.com/prometheus/...", []string{"cmd/...", "internal/admin", "internal/aws/...", "internal/proxy/server", "internal/resolver/server",

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"trellis/internal/caller"
 	"trellis/internal/fault"
 )
@@ -52,30 +54,25 @@ func (*Rate) Type() string { return "rate" }
 // EC2 documents its own: full at first, filled at a steady rate, and a call that
 // finds it empty is refused.
 type throttle struct {
-	rate Rate
-	now  func() time.Time
+	limit Rate
+	now   func() time.Time
 
 	mu      sync.Mutex
-	buckets map[bucketKey]bucket
+	buckets map[bucketKey]*rate.Limiter
 	sweep   int // size at which buckets that are full again go
 }
 
 type bucketKey struct{ account, region, action string }
 
-type bucket struct {
-	tokens float64
-	at     time.Time
-}
-
 const fewBuckets = 1024
 
-func newThrottle(rate Rate, now func() time.Time) *throttle {
-	return &throttle{rate: rate, now: now, buckets: map[bucketKey]bucket{}, sweep: fewBuckets}
+func newThrottle(limit Rate, now func() time.Time) *throttle {
+	return &throttle{limit: limit, now: now, buckets: map[bucketKey]*rate.Limiter{}, sweep: fewBuckets}
 }
 
 // take takes a token for a call. The error is the API's own word for too many.
 func (t *throttle) take(who *caller.Caller, service, action string) error {
-	if t.rate.Burst == 0 {
+	if t.limit.Burst == 0 {
 		return nil
 	}
 	t.mu.Lock()
@@ -84,19 +81,14 @@ func (t *throttle) take(who *caller.Caller, service, action string) error {
 	key := bucketKey{who.Account, who.Region, action}
 	b, ok := t.buckets[key]
 	if !ok {
-		b = bucket{float64(t.rate.Burst), now}
 		if len(t.buckets) >= t.sweep {
 			t.forget(now)
 		}
+		b = rate.NewLimiter(rate.Limit(t.limit.PerSecond), t.limit.Burst)
+		t.buckets[key] = b
 	}
-	b = t.filled(b, now)
-	refused := b.tokens < 1
-	if !refused {
-		b.tokens--
-	}
-	t.buckets[key] = b
 	switch {
-	case !refused:
+	case b.AllowN(now, 1):
 		return nil
 	case service == "ec2":
 		return fault.New(fault.Throttled, "", "Request limit exceeded.")
@@ -104,15 +96,10 @@ func (t *throttle) take(who *caller.Caller, service, action string) error {
 	return fault.New(fault.Throttled, "", "Rate exceeded")
 }
 
-func (t *throttle) filled(b bucket, now time.Time) bucket {
-	gained := max(0, now.Sub(b.at).Seconds()) * t.rate.PerSecond
-	return bucket{min(float64(t.rate.Burst), b.tokens+gained), now}
-}
-
 // forget drops the buckets that are full: they are as if they had never been.
 func (t *throttle) forget(now time.Time) {
 	for key, b := range t.buckets {
-		if t.filled(b, now).tokens >= float64(t.rate.Burst) {
+		if b.TokensAt(now) >= float64(t.limit.Burst) {
 			delete(t.buckets, key)
 		}
 	}
