@@ -234,16 +234,16 @@ func (h *host) serve(ctx context.Context, p plan.Host) error {
 	return nil
 }
 
-// note lists what could not be made real.
+// note lists what could not be made real. What a network lacks is why nothing works inside.
 func (h *host) note(p plan.Host, problems []substrate.Problem) {
 	h.failures = map[string]string{}
+	maps.Copy(h.failures, h.broken)
 	for id, err := range p.Problems {
 		h.failures[id] = err.Error()
 	}
 	for _, problem := range problems {
 		h.failures[problem.ID] = problem.Err.Error()
 	}
-	maps.Copy(h.failures, h.broken)
 }
 
 // report writes the host's status if it changed.

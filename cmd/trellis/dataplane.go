@@ -19,7 +19,9 @@ import (
 	"trellis/internal/blob"
 	"trellis/internal/caller"
 	"trellis/internal/fault"
+	"trellis/internal/function"
 	"trellis/internal/guard/signed"
+	"trellis/internal/headroom"
 	"trellis/internal/iam"
 	"trellis/internal/journal"
 	"trellis/internal/proxy"
@@ -41,6 +43,7 @@ type dataPlane struct {
 	blobs   *blob.Store
 	journal *journal.Store
 	metrics *metrics
+	guard   *headroom.Guard
 
 	kernel    *linux.Host
 	proxy     *server.Server
@@ -49,7 +52,7 @@ type dataPlane struct {
 }
 
 func newDataPlane(o options, why string, view *state.View, control *access.Control, api http.Handler, log *slog.Logger) (*dataPlane, error) {
-	d := &dataPlane{dir: o.data, why: why, asked: o.controlPlaneOnly, metrics: newMetrics()}
+	d := &dataPlane{dir: o.data, why: why, asked: o.controlPlaneOnly, metrics: newMetrics(), guard: headroom.New()}
 	var err error
 	if d.blobs, err = blob.Open(filepath.Join(o.data, "code")); err != nil {
 		return nil, err
@@ -60,11 +63,13 @@ func newDataPlane(o options, why string, view *state.View, control *access.Contr
 	if why != "" {
 		return d, nil
 	}
-	d.kernel = linux.New()
+	d.kernel = linux.New(d.room(headroom.ForNetworks))
 	d.resolvers = resolverserver.New(resolverNetwork{namespaces{d.kernel}})
+	instances, processes := shareOut(headroom.Processes())
 	d.functions, err = process.New(process.Options{
 		Dir: filepath.Join(o.data, "mounts"), Code: d.blobs, Logs: functionLogs{view, d.journal}, Credentials: roles{control},
-		Network: functionNetwork{namespaces{d.kernel}}, API: api, Log: log,
+		Network: functionNetwork{namespaces{d.kernel}}, API: api, Log: log, Room: d.room(headroom.ForWorkloads),
+		MaxInstances: instances, MaxProcesses: processes,
 	})
 	if err != nil {
 		return nil, errors.Join(err, d.kernel.Close())
@@ -72,10 +77,31 @@ func newDataPlane(o options, why string, view *state.View, control *access.Contr
 	records := &accessLog{view: view, journal: d.journal, log: log}
 	d.metrics.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "trellis_access_records_lost_total",
 		Help: "Access records that their log groups did not take."}, func() float64 { return float64(records.lost.Load()) }))
-	d.proxy = server.New(server.Config{Network: proxyNetwork{namespaces{d.kernel}}, Invoker: targetInvoker{d.functions, view},
+	d.proxy = server.New(server.Config{Network: proxyNetwork{namespaces{d.kernel}, d.room(headroom.ForWorkloads)}, Invoker: targetInvoker{d.functions, view},
 		Authenticator: signed.New(identities{control, view}), AccessLog: records, Log: log})
 	d.metrics.watch(d.proxy)
 	return d, nil
+}
+
+// room asks whether a reserve is free.
+func (d *dataPlane) room(r headroom.Reserve) room { return func() error { return d.guard.Room(r) } }
+
+// How many processes and threads a function's instance has, and how many instances share out what there is when it is less.
+const (
+	maxProcesses = 1024
+	minProcesses = 64
+	sharers      = 64
+)
+
+// shareOut gives functions three quarters of the processes that the system lets the server have: however many they start, the
+// server gets the threads it needs.
+func shareOut(left uint64, limited bool) (instances, processes int) {
+	if !limited {
+		return function.MaxConcurrency, maxProcesses
+	}
+	share := left / 4 * 3
+	each := min(max(share/sharers, minProcesses), maxProcesses)
+	return int(min(max(share/each, 1), function.MaxConcurrency)), int(each)
 }
 
 // quiet lets requests under way end and stops everything that uses namespaces.
@@ -114,7 +140,7 @@ func (d *dataPlane) runner(name string, view *state.View) admin.Runner {
 	if d.kernel == nil {
 		return absentRunner{d.why}
 	}
-	return execRunner{namespaces{d.kernel}, view, name, d.dir}
+	return execRunner{namespaces{d.kernel}, d.room(headroom.ForWorkloads), view, name, d.dir}
 }
 
 // Explain implements admin.Explainer.

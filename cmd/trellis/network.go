@@ -30,15 +30,41 @@ func (n namespaces) find(id string) (*linux.Namespace, error) {
 	return ns, nil
 }
 
+// room says whether the process may begin something of a kind.
+type room func() error
+
 // proxyNetwork implements the proxy's Network.
-type proxyNetwork struct{ namespaces }
+type proxyNetwork struct {
+	namespaces
+	room room
+}
 
 func (n proxyNetwork) Listen(_ context.Context, namespace string, addr netip.AddrPort) (net.Listener, error) {
 	ns, err := n.find(namespace)
 	if err != nil {
 		return nil, err
 	}
-	return ns.Listen("tcp", addr)
+	l, err := ns.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return crowded{l, n.room}, nil
+}
+
+// crowded is a listener that closes what connects while there is no room for it.
+type crowded struct {
+	net.Listener
+	room room
+}
+
+func (c crowded) Accept() (net.Conn, error) {
+	for {
+		conn, err := c.Listener.Accept()
+		if err != nil || c.room() == nil {
+			return conn, err
+		}
+		_ = conn.Close()
+	}
 }
 
 func (n proxyNetwork) Dial(ctx context.Context, namespace string, source netip.Addr, to netip.AddrPort) (net.Conn, error) {
@@ -103,6 +129,7 @@ func (g guest) Close() error { return g.Remove() }
 // execRunner implements the administration's Runner.
 type execRunner struct {
 	namespaces
+	room room
 	view *state.View
 	host string
 	// dir holds the programs' resolv.conf files.
@@ -110,6 +137,9 @@ type execRunner struct {
 }
 
 func (e execRunner) Start(ctx context.Context, networkInterface string, cmd admin.Command, uid, gid int, stdio [3]*os.File) (admin.Process, error) {
+	if err := e.room(); err != nil {
+		return nil, err
+	}
 	if err := e.applied(ctx, networkInterface); err != nil {
 		return nil, err
 	}

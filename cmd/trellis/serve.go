@@ -25,6 +25,7 @@ import (
 	latticeapi "trellis/internal/api/vpclattice"
 	"trellis/internal/arn"
 	"trellis/internal/aws"
+	"trellis/internal/headroom"
 	"trellis/internal/state"
 	"trellis/internal/store"
 	"trellis/internal/store/etcd"
@@ -174,6 +175,7 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	config := aws.Config{
 		Services: services(view, control, plane, lattice, requests), Credentials: control, Authorizer: authorizer, Logger: log, Observe: plane.metrics.observe,
 		Hosts: []string{o.listen, listener.Addr().String()}, Dev: o.dev, Throttle: o.throttle,
+		Admit: func() error { return plane.guard.Threads(headroom.ForCalls) },
 	}
 	handler, err := aws.New(config)
 	if err != nil {
@@ -210,7 +212,7 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	web := &http.Server{Handler: front(config.AnswersFor, api, metrics), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	down.add(func() error { return finish(web) })
 	failed := make(chan error, 1)
-	go func() { failed <- web.Serve(listener) }()
+	go func() { failed <- web.Serve(crowded{listener, plane.room(headroom.ForCalls)}) }()
 	if noDataPlane != "" {
 		fmt.Fprintf(stdout, "no data plane: %s\n", noDataPlane)
 	}

@@ -52,6 +52,10 @@ var layers = []layer{
 		why: "whoever writes to a disk asks it for room, whatever is written",
 	},
 	{
+		packages: []string{"internal/headroom"}, imports: []string{"internal/fault"},
+		why: "what the process may still open is the same question whoever opens it",
+	},
+	{
 		packages: []string{"internal/store"},
 		why:      "the contract of a database says nothing of what is kept in it",
 	},

@@ -63,6 +63,7 @@ type Config struct {
 	Hosts       []string // answered besides loopback and AWS's own; an unspecified address is every one
 	Dev         bool     // accept the local convention of keys, from loopback only
 	Now         func() time.Time
+	Admit       func() error // says why no further call is taken at present; nil takes every one
 	// Throttle, where it is set, is how often an account may call an operation in
 	// a region before it is refused as AWS refuses.
 	Throttle Rate

@@ -30,6 +30,11 @@ func (c *call) serve() error {
 		return unsigned(c.envelope(), &sigv4.Error{Problem: sigv4.Scope,
 			Message: "Credential should be scoped to a service of this server, not '" + sig.Service + "'."})
 	}
+	if c.h.Admit != nil {
+		if err := c.h.Admit(); err != nil {
+			return err
+		}
+	}
 	who, body, err := c.authenticate(sig)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -56,32 +57,62 @@ func TestPrivilegedNoDescriptors(t *testing.T) {
 		t.Fatal(got)
 	}
 	must(t, z.ec2.DescribeVpcs, &ec2.DescribeVpcsInput{})
-	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
-	if err != nil {
-		t.Fatal(err)
-	}
+	idle := z.start(t, "idle", z.name+":80", "500")
+	idle.line(t)
 	var old unix.Rlimit
 	if err := unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_NOFILE, nil, &old); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(len(fds) / 2), Max: old.Max}, nil); err != nil {
-		t.Fatal(err)
+	// limit makes what is open so much of what may be.
+	limit := func(percent int) {
+		t.Helper()
+		fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(len(fds) * 100 / percent), Max: old.Max}, nil); err != nil {
+			t.Fatal(err)
+		}
+		// The server believes a count for a moment.
+		time.Sleep(50 * time.Millisecond)
 	}
+	state := func(id string) string {
+		return string(must(t, z.ec2.DescribeVpcs, &ec2.DescribeVpcsInput{VpcIds: []string{id}}).Vpcs[0].State)
+	}
+	// Near the limit workloads are refused first, and networks next; the API answers who connects.
+	limit(80)
+	eventually(t, "refusal of workloads", func() bool { return p.get(t, z.url("/")) != fine })
+	fresh := must(t, z.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String("10.8.0.0/16")}).Vpc
+	eventually(t, "the VPC", func() bool { return state(*fresh.VpcId) == "available" })
+	limit(91)
+	refused := must(t, z.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String("10.7.0.0/16")}).Vpc
+	eventually(t, "the reason", func() bool {
+		out, err := s.command(t.Context(), "status").Output()
+		return err == nil && strings.Contains(string(out), *refused.VpcId) && strings.Contains(string(out), "LimitNOFILE")
+	})
+	if got := state(*refused.VpcId); got == "available" {
+		t.Error("a VPC without a namespace is available")
+	}
+	s.metric(t, "trellis_proxy_connections") // by a connection of its own
+	limit(50)
+	eventually(t, "the VPC", func() bool { return state(*refused.VpcId) == "available" })
+	eventually(t, "an answer", func() bool { return p.get(t, z.url("/")) == fine })
+
+	// At the limit.
+	limit(200)
 	// The client's connection to the API is kept, so that the API can be asked.
 	made := must(t, z.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String("10.9.0.0/16")}).Vpc
 	if got := p.get(t, z.url("/")); got == fine {
 		t.Error("a new connection was served without a descriptor")
 	}
-	if got := must(t, z.ec2.DescribeVpcs, &ec2.DescribeVpcsInput{VpcIds: []string{*made.VpcId}}).Vpcs[0].State; got == "available" {
+	if got := state(*made.VpcId); got == "available" {
 		t.Error("a VPC without a namespace is available")
 	}
 	if err := unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_NOFILE, &old, nil); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "an answer", func() bool { return p.get(t, z.url("/")) == fine })
-	eventually(t, "the VPC", func() bool {
-		return must(t, z.ec2.DescribeVpcs, &ec2.DescribeVpcsInput{VpcIds: []string{*made.VpcId}}).Vpcs[0].State == "available"
-	})
+	eventually(t, "the VPC", func() bool { return state(*made.VpcId) == "available" })
 	s.alive(t)
 }
 

@@ -69,6 +69,9 @@ func (m *Manager) start(ctx context.Context, p *pool) (_ *instance, err error) {
 		}
 	}()
 
+	if err := m.opts.Room(); err != nil {
+		return nil, err
+	}
 	creds, expires, err := m.credentials(ctx, p)
 	if err != nil {
 		return nil, err

@@ -152,7 +152,7 @@ func (m *Manager) SharedUser() bool { return m.ids.shared }
 func (m *Manager) limits(memoryMB int) []limit {
 	wanted := []limit{
 		{unix.RLIMIT_NOFILE, 1024},
-		{unix.RLIMIT_NPROC, 1024},
+		{unix.RLIMIT_NPROC, uint64(m.opts.MaxProcesses)},
 		{unix.RLIMIT_CORE, 0},
 		{unix.RLIMIT_DATA, uint64(memoryMB+512) << 20},
 	}

@@ -31,6 +31,10 @@ type Options struct {
 	MaxInstances int
 	// Memory tells how many bytes the host can still give to processes. The default asks the kernel.
 	Memory func() int
+	// MaxProcesses is how many processes and threads an instance may have. The default is Lambda's 1,024.
+	MaxProcesses int
+	// Room says what the host lacks for another instance. The default is that it lacks nothing.
+	Room func() error
 	// IdleAfter is how long an unused instance is kept. The default is ten minutes.
 	IdleAfter time.Duration
 	// FreezeAfter is how long an unused instance may still run. The default is 20 ms.
@@ -52,6 +56,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Memory == nil {
 		o.Memory = available
+	}
+	if o.MaxProcesses == 0 {
+		o.MaxProcesses = 1024
+	}
+	if o.Room == nil {
+		o.Room = func() error { return nil }
 	}
 	if o.IdleAfter == 0 {
 		o.IdleAfter = 10 * time.Minute

@@ -308,7 +308,7 @@ func TestHelperProcess(t *testing.T) {
 	if os.Getenv(helperVariable) == "" {
 		t.Skip("only for another test")
 	}
-	h := New()
+	h := New(nil)
 	if _, err := h.Apply(t.Context(), peered()); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 type Host struct {
 	apply   sync.Mutex // held by whoever changes the network
 	writes  atomic.Int64
+	room    func() error
 	workers *workers
 	links   map[linkKey]substrate.Link
 	layout  substrate.Layout // as last wanted
@@ -33,10 +34,14 @@ type Host struct {
 type linkKey struct{ namespace, name string }
 
 // New is a host without any network. Close it, or end the process, to take away
-// what was applied.
-func New() *Host {
+// what was applied. It makes another namespace only while room, unless nil, has no
+// error.
+func New(room func() error) *Host {
+	if room == nil {
+		room = func() error { return nil }
+	}
 	_, err := os.Stat("/proc/sys/net/ipv6")
-	return &Host{workers: newWorkers(), links: map[linkKey]substrate.Link{}, realms: map[string]*realm{}, ipv6: err == nil}
+	return &Host{room: room, workers: newWorkers(), links: map[linkKey]substrate.Link{}, realms: map[string]*realm{}, ipv6: err == nil}
 }
 
 // Writes counts the changes made to the kernel so far.
@@ -119,6 +124,10 @@ func (h *Host) converge(ctx context.Context) ([]substrate.Problem, error) {
 // create makes a namespace that is not there.
 func (h *Host) create(ns substrate.Namespace, fail report) {
 	if h.realms[ns.Name] != nil {
+		return
+	}
+	if err := h.room(); err != nil {
+		fail(ns.Name, err)
 		return
 	}
 	n, err := newNamespace(h.workers, ns.Name, ns.Kind, &h.writes)

@@ -107,7 +107,7 @@ func newHostAlone(t *testing.T) *Host {
 	if noNamespaces != nil {
 		t.Skipf("no user namespace: %v", noNamespaces)
 	}
-	h := New()
+	h := New(nil)
 	t.Cleanup(func() {
 		if err := h.Close(); err != nil {
 			t.Errorf("close: %v", err)

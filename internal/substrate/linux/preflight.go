@@ -20,7 +20,7 @@ func Preflight(ctx context.Context) error {
 	if err := tryNamespace(); err != nil {
 		return fmt.Errorf("network namespaces: %w: %s", err, userNamespaceHelp())
 	}
-	h := New()
+	h := New(nil)
 	defer h.Close()
 	problems, err := h.Apply(ctx, probe())
 	if err != nil {
