@@ -74,7 +74,8 @@ func readAction(in elbv2.Action) (balancer.Action, error) {
 		return out, invalid("The configuration of an action of type '%s' does not go with it", clip(out.Type))
 	}
 	if out.Type != balancer.Forward && (in.TargetGroupArn != nil || in.ForwardConfig != nil) ||
-		out.Type != balancer.FixedResponse && in.FixedResponseConfig != nil || out.Type != balancer.Redirect && in.RedirectConfig != nil {
+		out.Type != balancer.FixedResponse && in.FixedResponseConfig != nil || out.Type != balancer.Redirect && in.RedirectConfig != nil ||
+		in.AuthenticateCognitoConfig != nil || in.AuthenticateOidcConfig != nil || in.JwtValidationConfig != nil {
 		return mismatch()
 	}
 	switch out.Type {

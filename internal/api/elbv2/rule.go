@@ -41,7 +41,7 @@ func (a *API) CreateRule(ctx context.Context, in *elbv2.CreateRuleInput) (*elbv2
 			return err
 		}
 		if len(in.Transforms) > 0 {
-			return notBuilt("InvalidConfigurationRequest", "Transforms of requests are not built")
+			return notBuilt("ValidationError", "Transforms of requests are not built")
 		}
 		conditions, err := readConditions(in.Conditions)
 		if err != nil {
@@ -86,7 +86,7 @@ func readConditions(in []elbv2.RuleCondition) ([]balancer.Condition, error) {
 		take := func(field string, values, regexes []string) error {
 			given++
 			if len(regexes) > 0 {
-				return notBuilt("InvalidConfigurationRequest", "Conditions with regular expressions are not built")
+				return notBuilt("ValidationError", "Conditions with regular expressions are not built")
 			}
 			if field != read.Field {
 				return invalid("The configuration of a condition on the field '%s' does not go with it", clip(read.Field))
@@ -217,7 +217,7 @@ func (a *API) ModifyRule(ctx context.Context, in *elbv2.ModifyRuleInput) (*elbv2
 			return err
 		}
 		if len(in.Transforms) > 0 {
-			return notBuilt("InvalidConfigurationRequest", "Transforms of requests are not built")
+			return notBuilt("ValidationError", "Transforms of requests are not built")
 		}
 		if len(in.Conditions) > 0 {
 			if r.Conditions, err = readConditions(in.Conditions); err != nil {

@@ -106,7 +106,7 @@ func TestConditions(t *testing.T) {
 		{"an address that is not a CIDR", []elbv2.RuleCondition{source("10.0.0.1")}, "ValidationError"},
 		{"a CIDR with host bits", []elbv2.RuleCondition{source("10.0.0.1/8")}, "ValidationError"},
 		{"an empty query value", []elbv2.RuleCondition{query(new("q"), "")}, "ValidationError"},
-		{"a regular expression", []elbv2.RuleCondition{{Field: new("path-pattern"), PathPatternConfig: &elbv2.PathPatternConditionConfig{RegexValues: []string{"^/a"}}}}, "InvalidConfigurationRequest"},
+		{"a regular expression", []elbv2.RuleCondition{{Field: new("path-pattern"), PathPatternConfig: &elbv2.PathPatternConditionConfig{RegexValues: []string{"^/a"}}}}, "ValidationError"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			priority++

@@ -64,7 +64,7 @@ func find(targets []balancer.Target, t balancer.Target) int {
 func (q query) target(tx *state.Tx, g *balancer.TargetGroup, d elbv2.TargetDescription) (balancer.Target, error) {
 	t := balancer.Target{ID: str(d.Id), Port: num(d.Port)}
 	if d.QuicServerId != nil {
-		return t, configuration("QUIC server IDs are only for load balancers of type 'network'")
+		return t, fault.New(fault.Invalid, "InvalidTarget", "QUIC server IDs are only for load balancers of type 'network'")
 	}
 	if g.Type == balancer.Lambda {
 		if d.Port != nil {

@@ -206,7 +206,7 @@ func (a *API) FilterLogEvents(ctx context.Context, in *logs.FilterLogEventsInput
 		return nil, err
 	}
 	if domain.Structured(deref(in.FilterPattern)) {
-		return nil, fault.New(fault.Unsupported, "", "Filter patterns for JSON, for fields and with regular expressions are not built: use terms.")
+		return nil, fault.New(fault.Unsupported, "InvalidParameterException", "Filter patterns for JSON, for fields and with regular expressions are not built: use terms.")
 	}
 	if len(in.LogStreamNames) > 0 && in.LogStreamNamePrefix != nil {
 		return nil, invalid("logStreamNames and logStreamNamePrefix cannot both be given.")

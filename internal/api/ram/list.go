@@ -31,10 +31,11 @@ func resources(r state.Reader, s *share.Share) []ram.Resource {
 
 func resourceKey(r ram.Resource) string { return *r.Arn + " " + *r.ResourceShareArn }
 
-func checkType(name *string) error {
+// checkType refuses what is not the name of a type, with the code that the operation has for it.
+func checkType(name *string, code string) error {
 	if name != nil {
 		if _, ok := share.TypeNamed(*name); !ok {
-			return fault.New(fault.Invalid, "InvalidResourceTypeException", "The resource type %s is not one that can be shared.", clip(*name))
+			return fault.New(fault.Invalid, code, "The resource type %s is not one that can be shared.", clip(*name))
 		}
 	}
 	return nil
@@ -43,7 +44,7 @@ func checkType(name *string) error {
 // ListResources lists what the caller shares, or what is shared with it.
 func (a *API) ListResources(ctx context.Context, in *ram.ListResourcesInput) (*ram.ListResourcesOutput, error) {
 	q, snap := a.query(ctx), a.view.Snapshot()
-	if err := checkType(in.ResourceType); err != nil {
+	if err := checkType(in.ResourceType, "InvalidResourceTypeException"); err != nil {
 		return nil, err
 	}
 	own := str(in.ResourceOwner) == "SELF"
@@ -83,7 +84,7 @@ func (q query) concerns(r state.Reader, s *share.Share, own bool, principal stri
 // ListPrincipals lists whom the caller shares with, or who shares with it.
 func (a *API) ListPrincipals(ctx context.Context, in *ram.ListPrincipalsInput) (*ram.ListPrincipalsOutput, error) {
 	q, snap := a.query(ctx), a.view.Snapshot()
-	if err := checkType(in.ResourceType); err != nil {
+	if err := checkType(in.ResourceType, "InvalidParameterException"); err != nil {
 		return nil, err
 	}
 	own := str(in.ResourceOwner) == "SELF"

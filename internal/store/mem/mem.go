@@ -4,6 +4,7 @@ package mem
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -31,6 +32,13 @@ type Store struct {
 // New returns an empty store at revision 1, as etcd's is.
 func New() *Store {
 	return &Store{rev: 1, base: 1, keys: map[string]store.Event{}, leased: map[string]bool{}, wake: make(chan struct{})}
+}
+
+// Clone returns a store of its own with what this one holds now, without the history.
+func (s *Store) Clone() *Store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &Store{rev: s.rev, base: s.rev, keys: maps.Clone(s.keys), leased: maps.Clone(s.leased), wake: make(chan struct{})}
 }
 
 // Commit implements store.Store.

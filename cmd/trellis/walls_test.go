@@ -1,0 +1,276 @@
+package main
+
+import (
+	"hash/fnv"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"trellis/internal/aws/model"
+	"trellis/test/estate"
+	"trellis/test/forge"
+)
+
+// everything makes the generated tests leave nothing out: every kind of identifier at every place, many more broken inputs.
+var everything = os.Getenv("TRELLIS_EVERYTHING") != ""
+
+// ghost is an identifier of the same form that nothing has and nothing ever had.
+func ghost(id string) string {
+	id, all := strings.CutSuffix(id, ":*")
+	cut := strings.LastIndexAny(id, "/:") + 1
+	if i := strings.IndexByte(id[cut:], '-'); i >= 0 && strings.Trim(id[cut:cut+i], "abcdefghijklmnopqrstuvwxyz") == "" {
+		cut += i + 1
+	} else if strings.HasPrefix(id, "AKIA") {
+		cut = len("AKIA")
+	}
+	turn := func(first, last, r rune) rune { return first + (r-first+1)%(last-first+1) }
+	other := strings.Map(func(r rune) rune {
+		switch {
+		case r >= '2' && r <= '7':
+			return turn('2', '7', r)
+		case r >= 'a' && r <= 'f':
+			return turn('a', 'f', r)
+		case r >= 'g' && r <= 'z':
+			return turn('g', 'z', r)
+		case r >= 'A' && r <= 'Z':
+			return turn('A', 'Z', r)
+		case r == '1':
+			return '9'
+		}
+		return r
+	}, id[cut:])
+	id = id[:cut] + other
+	if all {
+		id += ":*"
+	}
+	return id
+}
+
+var (
+	requestIDs = regexp.MustCompile(`(?i)<requestid>[^<]*`)
+	times      = regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+(Z|\+0000)|\b\d{10}(\.\d+)?\b|\b\d{13}\b`)
+	random     = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[a-z]+(-[0-9a-z]{4})?-[0-9a-z]{8,32}\b|-[0-9a-z]{17}\.|-[0-9a-f]{10}\.|"AccountId":"\d{12}"|\b[0-9a-f]{16,}\b|\b(AKIA|ASIA|AIDA|AROA|AGPA|ANPA|AIPA)[0-9A-Z]{16}\b`)
+)
+
+// told is what an answer says to somebody who knew the identifier before: without it, and without what is different each time.
+func told(a forge.Answer, id string) string {
+	text := a.Body
+	id = strings.TrimSuffix(id, ":*")
+	for _, part := range []string{id, id[strings.LastIndexAny(id, "/:")+1:]} {
+		if len(part) > 3 {
+			text = strings.ReplaceAll(text, part, "ID")
+		}
+	}
+	// Messages cut long values short.
+	for n := len(id) - 1; n > 12; n-- {
+		if strings.Contains(text, id[:n]) {
+			text = strings.ReplaceAll(text, id[:n], "ID")
+			break
+		}
+	}
+	text = requestIDs.ReplaceAllString(text, "")
+	text = times.ReplaceAllString(text, "TIME")
+	return random.ReplaceAllString(text, "RANDOM")
+}
+
+// oracles are the places at which AWS tells what is there from what is not, and why.
+var oracles = map[string]string{
+	"sts.GetAccessKeyInfo AccessKeyId":    "it names the account of any key: that is what it is for",
+	"iam.CreateAccountAlias AccountAlias": "aliases are unique among all accounts",
+}
+
+// Nobody learns or changes what is another account's, whatever place of whatever operation they name it at: not a stranger, not
+// another member of the organization, not one with whom it was shared once. The answer is the one that an identifier gets which
+// nothing ever had.
+func TestWalls(t *testing.T) {
+	const mark = "OnlyForTheOwner"
+	w := newWorld(t)
+	for _, id := range []string{"111111111111", "222222222222", "333333333333", "444444444444", "555555555555", "666666666666", "777777777777"} {
+		w.open(t, id)
+	}
+	owner := w.populate(t, "111111111111", "222222222222", mark, true)
+	w.must(t, "111111111111", "organizations", "CreateAccount", map[string]any{"AccountName": "another", "Email": "another@example.com"})
+	w.must(t, "111111111111", "ram", "EnableSharingWithAwsOrganization", map[string]any{})
+	member := ""
+	accounts := w.must(t, "111111111111", "organizations", "ListAccounts", map[string]any{})["Accounts"].([]any)
+	for _, a := range accounts {
+		if a := a.(map[string]any); a["Name"] == "another" {
+			member = a["Id"].(string)
+		}
+	}
+	w.unshare(t, "111111111111", "666666666666", owner)
+	probers := []struct {
+		who string
+		has estate.Estate
+	}{
+		{"a stranger", w.populate(t, "444444444444", "555555555555", "stranger", true)},
+		{"another member of the organization", w.populate(t, member, "333333333333", "member", false)},
+		{"one with whom it was shared", w.populate(t, "666666666666", "777777777777", "sharee", true)},
+	}
+	for _, p := range probers {
+		t.Run(p.who, func(t *testing.T) {
+			t.Parallel()
+			pr := &prober{w: w, scratch: w.fork(t), script: newScript(t), has: p.has, owner: owner, mark: mark}
+			for a, op := range w.built {
+				pr.operation(t, a, op)
+			}
+			t.Logf("%d identifiers asked for, %d asked for with success", pr.asked, pr.answered)
+			if pr.asked < 1000 || pr.answered < 100 {
+				t.Errorf("%d identifiers asked for, %d with success: the generator makes nothing of the models", pr.asked, pr.answered)
+			}
+		})
+	}
+}
+
+// must makes a call that is to succeed and answers its output.
+func (w *world) must(t testing.TB, account, api, operation string, in map[string]any) map[string]any {
+	t.Helper()
+	got := w.call(account, api, operation, in)
+	if got.Status >= 300 {
+		t.Fatalf("%s %s: %d %s %s", operation, shown(in), got.Status, got.Code, got.Message)
+	}
+	a := w.apis[api]
+	out, err := forge.Output(a.Service, a.operations[operation], got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t)
+	return out
+}
+
+// unshare lets an account have what the owner shares, and takes it away again.
+func (w *world) unshare(t testing.TB, owner, with string, e estate.Estate) {
+	t.Helper()
+	made := w.must(t, owner, "ram", "CreateResourceShare", map[string]any{"name": "once", "resourceArns": []any{e["network.arn"], e["service.arn"]}, "principals": []any{with}, "allowExternalPrincipals": true})
+	share := made["resourceShare"].(map[string]any)["resourceShareArn"]
+	invitations := w.must(t, with, "ram", "GetResourceShareInvitations", map[string]any{"resourceShareArns": []any{share}})["resourceShareInvitations"].([]any)
+	w.must(t, with, "ram", "AcceptResourceShareInvitation", map[string]any{"resourceShareInvitationArn": invitations[0].(map[string]any)["resourceShareInvitationArn"]})
+	if got := w.call(with, "vpclattice", "GetServiceNetwork", map[string]any{"serviceNetworkIdentifier": e["network.arn"]}); got.Status != 200 {
+		t.Fatalf("what is shared is not seen: %s", got.Body)
+	}
+	w.must(t, owner, "ram", "DisassociateResourceShare", map[string]any{"resourceShareArn": share, "principals": []any{with}})
+}
+
+// prober asks every operation for what is the owner's.
+type prober struct {
+	w, scratch      *world
+	script          *script
+	has, owner      estate.Estate
+	mark            string
+	asked, answered int
+}
+
+func (p *prober) operation(t *testing.T, a *api, op *model.Operation) {
+	by, in := p.script.call(t, a.Service, op, p.has)
+	k := &forge.Maker{Service: a.Service, Known: p.script.known(p.has)}
+	for _, spot := range forge.Spots(a.Service, op) {
+		if spot.Shape.Kind != model.String || len(spot.Shape.Enum) > 0 {
+			continue
+		}
+		for _, name := range p.names(a.Package+"."+op.Name+"."+spot.Path, spot.Shape, forge.At(in, spot.Path)) {
+			id := p.owner[name]
+			real, none := k.With(op, in, spot.Path, id), k.With(op, in, spot.Path, ghost(id))
+			for _, filter := range filtersOf(spot.Path) {
+				if filter != "" {
+					place := strings.TrimSuffix(spot.Path, "Values.0") + "Name"
+					real, none = k.With(op, real, place, filter), k.With(op, none, place, filter)
+				}
+				p.compare(t, a, op, by, spot.Path, id, real, none)
+			}
+		}
+	}
+}
+
+// filtersOf are the names of filters to ask with at a place, where it is the values of one.
+func filtersOf(path string) []string {
+	if strings.HasSuffix(path, "Filters.0.Values.0") {
+		return []string{"vpc-id", "subnet-id", "group-id", "resource-id", "association.subnet-id", "attachment.vpc-id", "network-interface-id", "owner-id"}
+	}
+	return []string{""}
+}
+
+// names are the kinds of identifiers to try at a place: all that fit, or those of the kind that stands there, or else
+// one at every third place.
+func (p *prober) names(path string, shape *model.Shape, there any) []string {
+	all := slices.DeleteFunc(p.owner.Identifiers(), func(name string) bool { return p.has[name] == p.owner[name] || !forge.Fits(shape, p.owner[name]) })
+	if everything || len(all) == 0 {
+		return all
+	}
+	kind := ""
+	for name, id := range p.has {
+		if there == id {
+			kind, _, _ = strings.Cut(name, ".")
+		}
+	}
+	of := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return kind == "" || name != kind && !strings.HasPrefix(name, kind+".") })
+	if len(of) > 0 {
+		return of
+	}
+	h := fnv.New32a()
+	h.Write([]byte(path))
+	if h.Sum32()%3 > 0 {
+		return nil
+	}
+	return all[h.Sum32()%uint32(len(all)):][:1]
+}
+
+// compare asks for what is there and for what is not.
+func (p *prober) compare(t *testing.T, a *api, op *model.Operation, by, path, id string, real, none map[string]any) {
+	what := a.Package + "." + op.Name + " " + path
+	first := p.ask(t, a, op, by, what, real)
+	second := p.ask(t, a, op, by, what, none)
+	p.asked++
+	if first.Status < 300 {
+		p.answered++
+	}
+	said, other := told(first, id), told(second, ghost(id))
+	if _, known := oracles[what]; !known && (first.Status != second.Status || said != other) {
+		t.Errorf("%s tells what is there: %s\n%d %.400s\nand what is not: %s\n%d %.400s", what, shown(real), first.Status, said, shown(none), second.Status, other)
+	}
+	if strings.Contains(said, p.mark) {
+		t.Errorf("%s shows what is the owner's: %s\n%.400s", what, shown(real), said)
+	}
+	for name, theirs := range p.owner {
+		if len(theirs) > 12 && name != "zip" && !strings.Contains(shown(real), theirs) && p.has[name] != theirs && strings.Contains(said, theirs) {
+			t.Errorf("%s shows the owner's %s: %s\n%.400s", what, name, shown(real), said)
+		}
+	}
+}
+
+// ask makes a call and sees that it changes nothing of the owner's.
+func (p *prober) ask(t *testing.T, a *api, op *model.Operation, by, what string, in map[string]any) forge.Answer {
+	before := p.scratch.view.Snapshot().Rev
+	got := p.scratch.call(by, a.Package, op.Name, in)
+	if wrong := got.Improper(); wrong != "" {
+		t.Errorf("%s is answered %d %s %q: %s\n%s", what, got.Status, got.Code, got.Message, wrong, shown(in))
+	}
+	if p.scratch.view.Snapshot().Rev == before {
+		return got
+	}
+	p.scratch.settle(t)
+	had, have := p.w.rows(t), p.scratch.rows(t)
+	for key, old := range had {
+		if have[key] != old && (strings.Contains(old, `"`+p.owner["account"]+`"`) || strings.Contains(key, p.owner["account"])) {
+			t.Errorf("%s changes %s of the owner:\n%s\n%.300s\n%.300s", what, key, shown(in), old, have[key])
+		}
+	}
+	p.scratch.close()
+	p.scratch = p.w.fork(t)
+	return got
+}
+
+func TestGhosts(t *testing.T) {
+	for id, want := range map[string]string{
+		"vpc-0123456789abcdef0": "vpc-0934567289bcdefa0", "AKIA6USZ2OZ6Y4XMHHOU": "AKIA7VTA3PA7Z5YNIIPV", "walled-Owner": "walled-Pxofs",
+		"arn:aws:iam::111111111111:policy/walled": "arn:aws:iam::111111111111:policy/xbmmfe", "arn:aws:logs:r:1:log-group:walled-a:*": "arn:aws:logs:r:1:log-group:walled-b:*",
+	} {
+		if got := ghost(id); got != want {
+			t.Errorf("the ghost of %s is %s, want %s", id, got, want)
+		}
+	}
+	if slices.Contains((estate.Estate{"account": "1", "vpc": "v"}).Identifiers(), "account") {
+		t.Error("an account is an identifier of its estate")
+	}
+}
