@@ -1,7 +1,7 @@
 package journal
 
 import (
-	"io/fs"
+	"fmt"
 	"os"
 	"slices"
 	"sync"
@@ -54,8 +54,11 @@ func (c *files) forget(path string) error {
 	return nil
 }
 
-// linked reports whether an open file still has a name.
-func linked(info fs.FileInfo) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && st.Nlink > 0
+// describe returns a file's size, and whether it still has a name.
+func describe(f *os.File) (size int64, linked bool, err error) {
+	var st syscall.Stat_t
+	if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
+		return 0, false, fmt.Errorf("describing %s: %w", f.Name(), err)
+	}
+	return st.Size, st.Nlink > 0, nil
 }

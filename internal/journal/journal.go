@@ -237,9 +237,8 @@ func (s *Store) Append(groupID, name string, events []Event) error {
 // open returns the stream's file and its size.
 func (s *Store) open(st *stream) (*os.File, int64, error) {
 	if f := s.files.take(st.file); f != nil {
-		info, err := f.Stat()
-		if err == nil && linked(info) {
-			return f, info.Size(), nil
+		if size, linked, err := describe(f); err == nil && linked {
+			return f, size, nil
 		}
 		_ = f.Close()
 	}
@@ -254,11 +253,11 @@ func (s *Store) open(st *stream) (*os.File, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	info, err := f.Stat()
+	size, _, err := describe(f)
 	if err != nil {
 		return nil, 0, errors.Join(err, f.Close())
 	}
-	return f, info.Size(), nil
+	return f, size, nil
 }
 
 // Streams lists a group's streams by name.

@@ -98,7 +98,11 @@ func ask(nc net.Conn, c *proxy.Check) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	in := reader{nc: nc, buf: make([]byte, firstBuffer)}
+	l, err := newLink(nc)
+	if err != nil {
+		return 0, err
+	}
+	in := reader{link: l, buf: make([]byte, firstBuffer)}
 	for {
 		// The deadline is the check's own, so the reader must not set one.
 		head, err := in.readHead(0)

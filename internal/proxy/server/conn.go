@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +30,7 @@ const (
 type conn struct {
 	srv   *Server
 	sock  *socket
-	nc    net.Conn
+	link  *link
 	phase atomic.Int32
 
 	client, local netip.AddrPort
@@ -52,6 +53,8 @@ type conn struct {
 	rec     proxy.Record
 	idBytes [36]byte
 	start   time.Time
+	now     time.Time // as of the last look at the clock
+	date    proxy.Stamp
 	idle    time.Duration
 	closing bool // the connection ends with this answer
 	linger  bool // the client may still be sending
@@ -94,20 +97,20 @@ func (c *conn) strip() {
 }
 
 // attach makes the connection ready for a client.
-func (c *conn) attach(k *socket, nc net.Conn) {
-	c.sock, c.nc = k, nc
+func (c *conn) attach(k *socket, l *link) {
+	c.sock, c.link = k, l
 	c.phase.Store(active)
-	c.client, c.local = addrPort(nc.RemoteAddr()), addrPort(nc.LocalAddr())
-	c.in = reader{nc: nc}
+	c.client, c.local = addrPort(l.RemoteAddr()), addrPort(l.LocalAddr())
+	c.in = reader{link: l}
 	c.idle = c.srv.Timeouts.Idle
-	c.out = writer{nc: nc, timeout: c.idle}
+	c.out = writer{link: l, timeout: c.idle}
 	c.consumed, c.sent, c.st, c.front, c.linger = 0, 0, nil, nil, false
 }
 
 // release gives the connection's memory back.
 func (c *conn) release() {
 	c.strip()
-	c.nc, c.in.nc, c.out.nc, c.up, c.st, c.front, c.route, c.sock = nil, nil, nil, writer{}, nil, nil, nil, nil
+	c.link, c.in.link, c.out.link, c.up, c.st, c.front, c.route, c.sock = nil, nil, nil, writer{}, nil, nil, nil, nil
 	c.hop, c.note, c.rec = proxy.Hop{}, proxy.Note{}, proxy.Record{}
 	c.srv.conns.Put(c)
 }
@@ -115,14 +118,15 @@ func (c *conn) release() {
 // wake ends the connection if it waits for a request.
 func (c *conn) wake() {
 	if c.phase.CompareAndSwap(idle, woken) {
-		_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+		_ = c.link.SetReadDeadline(time.Unix(1, 0))
 	}
 }
 
 func (c *conn) serve() {
 	c.load()
+	c.now = time.Now()
 	if c.front != nil && c.front.VPC != nil {
-		c.in.end = time.Now().Add(c.srv.Timeouts.Connection)
+		c.in.end = c.now.Add(c.srv.Timeouts.Connection)
 		c.out.end = c.in.end
 	}
 	for c.await() && c.handle() {
@@ -154,6 +158,7 @@ func (c *conn) await() bool {
 		n, err = c.read(c.in.buf, min(restless, c.idle))
 		if n == 0 && timedOut(err) {
 			c.strip()
+			c.now = time.Now()
 		}
 	}
 	if c.mem == nil {
@@ -173,16 +178,23 @@ func (c *conn) await() bool {
 // read waits for bytes between requests. Whoever wakes the connection is heard before or during the wait: it says so first
 // and ends the wait then.
 func (c *conn) read(to []byte, limit time.Duration) (int, error) {
-	c.in.deadline.set(c.nc, setRead, time.Now(), limit, c.in.end)
+	c.link.await(c.now, limit, c.in.end)
 	if c.sock.closing.Load() || c.phase.Load() == woken {
 		return 0, net.ErrClosed
 	}
-	return c.nc.Read(to)
+	if c.srv.polled.recently(c.now) {
+		runtime.Gosched()
+	}
+	return c.link.Read(to)
 }
 
 // handle reads a request and answers it. It reports whether the connection can carry another.
 func (c *conn) handle() bool {
 	c.start = time.Now()
+	c.now = c.start
+	if c.link.reading.waited {
+		c.srv.polled.note(c.now)
+	}
 	head, err := c.in.readHead(c.srv.Timeouts.Head)
 	c.load()
 	if c.front == nil {
@@ -247,7 +259,7 @@ func (c *conn) finish() {
 	rec := &c.rec
 	rec.Received, c.consumed = consumed-c.consumed, consumed
 	rec.Sent, c.sent = c.out.total-c.sent, c.out.total
-	rec.Duration = time.Since(c.start)
+	rec.Duration = c.lap()
 	n := &c.srv.count
 	n.bytesIn.Add(rec.Received)
 	n.bytesOut.Add(rec.Sent)
@@ -261,6 +273,13 @@ func (c *conn) finish() {
 		c.srv.logs.add(rec, text)
 		c.out.buf = text[:0]
 	}
+}
+
+// lap takes the time, and returns what has passed since the request began.
+func (c *conn) lap() time.Duration {
+	d := time.Since(c.start)
+	c.now = c.start.Add(d)
+	return d
 }
 
 // decide finds out what becomes of the request and does it.
@@ -396,13 +415,12 @@ func (c *conn) act() {
 
 // drain reads a while what the client still sends, so that closing does not make its system throw our answer away.
 func (c *conn) drain() {
-	half, ok := c.nc.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
+	if c.link.CloseWrite() != nil {
 		return
 	}
-	_ = c.nc.SetReadDeadline(time.Now().Add(time.Second))
+	_ = c.link.SetReadDeadline(time.Now().Add(time.Second))
 	for total := 0; total < 256<<10; {
-		n, err := c.nc.Read(c.in.buf)
+		n, err := c.link.Read(c.in.buf)
 		if err != nil {
 			return
 		}

@@ -46,13 +46,21 @@ func (c *conn) forward(t *proxy.Target) {
 		c.failTarget(proxy.InternalError, false)
 		return
 	}
-	u := p.take()
-	if u != nil {
+	if err := c.compose(); err != nil {
+		c.failClient(err)
+		return
+	}
+	for u := p.take(); u != nil; u = p.take() {
+		outcome := c.exchange(u)
+		if outcome == unsent {
+			continue
+		}
 		c.srv.count.reused.Add(1)
-		if c.exchange(u) {
+		if outcome == answered {
 			return
 		}
 		c.srv.count.retried.Add(1)
+		break
 	}
 	c.srv.count.dials.Add(1)
 	ctx, cancel := context.WithTimeout(c.srv.ctx, c.srv.Timeouts.Connect)
@@ -66,66 +74,114 @@ func (c *conn) forward(t *proxy.Target) {
 	c.exchange(u)
 }
 
-// exchange has one target connection answer the request. It reports false, having sent the client nothing, when the
-// connection proved stale and the request may be sent on another.
-func (c *conn) exchange(u *upstream) bool {
-	client, target := c.sendRequest(u)
-	if client != nil {
-		u.close()
-		c.failClient(client)
-		return true
-	}
-	if target != nil && u.used && c.repeatable() {
-		u.close()
-		return false
-	}
-	// A target that stopped reading may have answered before.
-	c.rec.ToTarget = time.Since(c.start)
-	if err := c.readResponse(u); err != nil {
-		stale := u.used && !c.pumping && u.in.w == 0 && !timedOut(err) && c.repeatable()
-		pumped := c.join(u)
-		u.close()
-		switch {
-		case stale:
-			return false
-		case pumped.client != nil:
-			c.failClient(pumped.client)
-		default:
-			c.failTarget(targetFailure(err), timedOut(err))
-		}
-		return true
-	}
-	c.rec.FromTarget = time.Since(c.start) - c.rec.ToTarget
-	c.relay(u)
-	return true
-}
-
-// sendRequest sends the head and what is here of the body. It starts the pump for the rest.
-func (c *conn) sendRequest(u *upstream) (client, target error) {
-	c.up = writer{nc: u.in.nc, buf: proxy.AppendRequest(c.out.buf[:0], &c.req, &c.hop), timeout: c.idle, deadline: u.wdl}
+// compose gathers the head that the target is sent, and what is here of the body, in the memory for answers.
+func (c *conn) compose() error {
+	c.up = writer{buf: proxy.AppendRequest(c.out.buf[:0], &c.req, &c.hop), timeout: c.idle}
 	chunked := c.req.Length == http1.Chunked
-	for target == nil && !c.body.done && c.body.buffered(&c.in) {
-		var data []byte
-		if data, client = c.body.next(&c.in, 0); client != nil {
-			return client, nil
+	for !c.body.done && c.body.buffered(&c.in) {
+		data, err := c.body.next(&c.in, 0)
+		if err != nil {
+			return err
 		}
-		target = c.up.data(data, chunked)
+		c.up.gather(data, chunked)
 	}
 	if chunked && c.body.done {
-		c.up.buf = append(c.up.buf, "0\r\n\r\n"...)
+		c.up.buf = append(c.up.buf, lastChunk...)
 	}
-	if target == nil {
-		target = c.up.flush()
+	c.out.buf = c.up.buf
+	return nil
+}
+
+// outcome is what came of sending a request on a kept connection.
+type outcome int
+
+const (
+	// answered is a request whose client has its answer, be it of our own or none.
+	answered outcome = iota
+	// unsent is one that never left, for the connection was stale.
+	unsent
+	// lost is one that was sent in vain, and may be sent again.
+	lost
+)
+
+// exchange has one target connection answer the request.
+func (c *conn) exchange(u *upstream) outcome {
+	c.up.link = u.in.link
+	var err error
+	switch {
+	case c.body.done:
+		err = c.ask(u)
+	case u.used && !u.fresh():
+		err = errStale
+	default:
+		if client := c.sendRequest(u); client != nil {
+			u.close()
+			c.failClient(client)
+			return answered
+		}
 	}
-	u.wdl = c.up.deadline
-	c.out.buf = c.up.buf[:0]
-	if c.body.done || target != nil {
-		return nil, target
+	if err == errStale {
+		u.close()
+		return unsent
+	}
+	if err == nil {
+		err = c.readResponse(u)
+	}
+	if err == nil {
+		c.rec.FromTarget = c.lap() - c.rec.ToTarget
+		if u.query.waited {
+			c.srv.polled.note(c.now)
+		}
+		c.relay(u)
+		return answered
+	}
+	again := u.used && !c.pumping && u.in.w == 0 && !timedOut(err) && c.repeatable()
+	pumped := c.join(u)
+	u.close()
+	switch {
+	case again:
+		return lost
+	case pumped.client != nil:
+		c.failClient(pumped.client)
+	default:
+		c.failTarget(targetFailure(err), timedOut(err))
+	}
+	return answered
+}
+
+// ask sends a request that is all here, and waits for the beginning of its answer.
+func (c *conn) ask(u *upstream) error {
+	request := c.out.buf
+	c.rec.ToTarget = c.lap()
+	u.in.await(c.now, c.idle, c.in.end)
+	sent, err := u.ask(request, c.srv.polled.recently(c.now))
+	if sent == len(request) || err == errStale {
+		return err
+	}
+	if err == nil {
+		err = c.up.write(request[sent:])
+		c.rec.ToTarget = c.lap()
+	}
+	if err != nil && u.used && c.repeatable() {
+		return err
+	}
+	// A target that stopped reading may have answered before.
+	return nil
+}
+
+// sendRequest sends the head and what is here of the body, and starts the pump for the rest. It reports when the client is
+// lost; where the target is, it may have answered before.
+func (c *conn) sendRequest(u *upstream) (client error) {
+	target := c.up.flush()
+	c.rec.ToTarget = c.lap()
+	c.out.buf = c.out.buf[:0]
+	if target != nil {
+		return nil
 	}
 	if c.req.Continue {
 		c.out.buf = append(c.out.buf, "HTTP/1.1 100 Continue\r\n\r\n"...)
 		if client = c.out.flush(); client != nil {
-			return client, nil
+			return client
 		}
 	}
 	if cap(c.pumpBuf) < outBuffer {
@@ -133,17 +189,17 @@ func (c *conn) sendRequest(u *upstream) (client, target error) {
 	}
 	c.pumping, c.up.buf = true, c.pumpBuf[:0]
 	go c.pump(u)
-	return nil, nil
+	return nil
 }
 
 // pump sends the rest of the request's body on. Until join returns, the connection's reader is its own.
 func (c *conn) pump(u *upstream) {
 	client, target := send(&c.up, &c.in, &c.body, c.req.Length == http1.Chunked, c.idle)
-	nc := u.in.nc
+	l := u.in.link
 	c.pumped <- pumpResult{client, target}
 	if client != nil {
 		// No answer to half a request is wanted: end the wait for it.
-		_ = nc.Close()
+		_ = l.Close()
 	}
 }
 
@@ -159,8 +215,8 @@ func (c *conn) join(u *upstream) pumpResult {
 	default:
 	}
 	c.closing, c.linger = true, true
-	_ = u.in.nc.Close()
-	_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+	_ = u.in.Close()
+	_ = c.link.SetReadDeadline(time.Unix(1, 0))
 	r := <-c.pumped
 	// Ours was the deadline that ended it, unless something else did.
 	if timedOut(r.client) {
@@ -176,11 +232,13 @@ func (c *conn) join(u *upstream) pumpResult {
 func (c *conn) readResponse(u *upstream) error {
 	for {
 		pumping := c.pumping && len(c.pumped) == 0
-		u.in.deadline.set(u.in.nc, setRead, time.Now(), c.idle, c.in.end)
+		if u.in.w == 0 {
+			u.in.await(time.Now(), c.idle, c.in.end)
+		}
 		head, err := u.in.readHead(c.idle)
 		switch {
 		case err != nil && timedOut(err) && pumping:
-			u.in.deadline = deadline{}
+			u.in.link.in = deadline{}
 			continue
 		case err != nil:
 			return err
@@ -230,7 +288,8 @@ func (c *conn) relay(u *upstream) {
 	case !c.body.done:
 		c.closing, c.linger = true, true
 	case inStep && !c.res.Close && u.in.r == u.in.w:
-		u.pool.put(u, time.Now())
+		c.lap()
+		u.pool.put(u, c.now)
 		return
 	}
 	u.close()

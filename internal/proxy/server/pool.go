@@ -2,13 +2,13 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"trellis/internal/proxy"
 )
@@ -17,15 +17,23 @@ const maxIdlePerTarget = 128
 
 // upstream is a connection to a target.
 type upstream struct {
-	pool *pool
-	in   reader
-	wdl  deadline
-	used bool
-	idle time.Time // since when
+	pool  *pool
+	in    reader
+	used  bool
+	idle  time.Time // since when
+	query query
+	step  func(fd uintptr) bool
+}
 
-	raw   syscall.RawConn
-	poll  func(fd uintptr)
-	quiet bool
+// query is a request under way that is sent at once, and the beginning of its answer.
+type query struct {
+	transfer // of the answer
+	request  []byte
+	sent     int
+	refused  syscall.Errno // by which the request was not sent whole
+	yield    bool // others go first before the answer is waited for
+	begun    bool
+	stale    bool
 }
 
 type poolKey struct {
@@ -45,24 +53,18 @@ type pool struct {
 
 func keyOf(t *proxy.Target) poolKey { return poolKey{t.Namespace, t.Source, t.Addr} }
 
-// take returns the idle connection used last that is still open, or nil.
+// take returns the idle connection used last, or nil. It may have gone stale.
 func (p *pool) take() *upstream {
-	for {
-		p.mu.Lock()
-		n := len(p.idle)
-		if n == 0 {
-			p.mu.Unlock()
-			return nil
-		}
-		u := p.idle[n-1]
-		p.idle[n-1] = nil
-		p.idle = p.idle[:n-1]
-		p.mu.Unlock()
-		if u.fresh() {
-			return u
-		}
-		u.close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle)
+	if n == 0 {
+		return nil
 	}
+	u := p.idle[n-1]
+	p.idle[n-1] = nil
+	p.idle = p.idle[:n-1]
+	return u
 }
 
 // put takes back a connection that is ready for another request.
@@ -116,33 +118,76 @@ func (p *pool) dial(ctx context.Context, n Network) (*upstream, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &upstream{pool: p, in: reader{nc: nc, buf: make([]byte, firstBuffer)}}
-	if sc, ok := nc.(syscall.Conn); ok {
-		if u.raw, err = sc.SyscallConn(); err != nil {
-			u.raw = nil
-		}
+	l, err := newLink(nc)
+	if err != nil {
+		return nil, errors.Join(err, nc.Close())
 	}
-	u.poll = func(fd uintptr) {
-		fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(fds[:], 0)
-		u.quiet = n == 0 && err == nil
-	}
+	u := &upstream{pool: p, in: reader{link: l, buf: make([]byte, firstBuffer)}}
+	u.step = u.converse
 	p.space.add(nc)
 	return u, nil
 }
 
-// fresh reports whether nothing arrived while the connection was idle, neither bytes nor its end.
-func (u *upstream) fresh() bool {
-	if u.raw == nil {
+// errStale is of a kept connection on which something arrived, bytes or its end, while nothing was asked.
+var errStale = errors.New("the connection went stale")
+
+// ask sends a request and reads the beginning of its answer into the buffer, unless the connection is found stale before, and
+// nothing is sent. Deadlines are the caller's. Where the request could not be sent whole, it says how much was.
+func (u *upstream) ask(request []byte, yield bool) (sent int, err error) {
+	u.query = query{transfer: transfer{p: u.in.buf}, request: request, yield: yield}
+	err = u.in.raw.Read(u.step)
+	q := &u.query
+	q.request = nil
+	switch {
+	case q.stale:
+		return 0, errStale
+	case q.refused != 0:
+		return q.sent, q.refused
+	case q.sent < len(request) && err == nil:
+		return q.sent, nil
+	}
+	u.in.w, err = q.result(err)
+	u.in.total += int64(u.in.w)
+	return q.sent, err
+}
+
+// converse is called first to send the request, and then whenever there may be something to read.
+func (u *upstream) converse(fd uintptr) bool {
+	q := &u.query
+	if q.begun {
+		q.waited = true
+		q.n, q.errno = try(syscall.SYS_READ, fd, q.p)
+		return q.errno != syscall.EAGAIN
+	}
+	q.begun = true
+	if u.used && !quiet(fd) {
+		q.stale = true
 		return true
 	}
-	u.quiet = false
-	return u.raw.Control(u.poll) == nil && u.quiet
+	q.sent, q.refused = try(syscall.SYS_WRITE, fd, q.request)
+	if q.refused == syscall.EAGAIN {
+		q.refused = 0
+	}
+	if q.sent < len(q.request) {
+		return true
+	}
+	if !q.yield {
+		return false
+	}
+	runtime.Gosched()
+	q.n, q.errno = try(syscall.SYS_READ, fd, q.p)
+	return q.errno != syscall.EAGAIN
+}
+
+// fresh reports whether nothing arrived while the connection was idle, neither bytes nor its end.
+func (u *upstream) fresh() (ok bool) {
+	err := u.in.raw.Control(func(fd uintptr) { ok = quiet(fd) })
+	return err == nil && ok
 }
 
 func (u *upstream) close() {
-	_ = u.in.nc.Close()
-	u.pool.space.remove(u.in.nc)
+	_ = u.in.Close()
+	u.pool.space.remove(u.in.Conn)
 }
 
 // space is every connection open inside one network namespace.

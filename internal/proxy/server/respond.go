@@ -18,7 +18,8 @@ func (c *conn) answer(status int, contentType, location string, text []byte) {
 	b := append(c.out.buf[:0], "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(status), 10)
 	b = append(append(append(b, ' '), http.StatusText(status)...), "\r\nDate: "...)
-	b = time.Now().UTC().AppendFormat(b, http.TimeFormat)
+	c.lap()
+	b = append(b, c.date.At(c.now, http.TimeFormat)...)
 	if c.front.VPC == nil {
 		b = append(b, "\r\nServer: awselb/2.0"...)
 	}

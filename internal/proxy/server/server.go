@@ -79,6 +79,7 @@ type Server struct {
 	journal *proxy.Journal
 	logs    *logQueue
 	count   counters
+	polled  polled
 	conns   sync.Pool
 	buffers sync.Pool
 	ctx     context.Context
@@ -116,6 +117,7 @@ func New(c Config) *Server {
 		sockets: make(map[proxy.Binding]*socket), pools: make(map[poolKey]*pool),
 		checks: make(map[checkKey]context.CancelFunc), spaces: make(map[string]*space),
 	}
+	s.polled.since = time.Now()
 	s.conns.New = func() any { return newConn(s) }
 	s.buffers.New = newBuffers
 	s.state.Store(&state{router: proxy.NewRouter(&proxy.Table{}, s.health)})

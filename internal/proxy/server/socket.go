@@ -48,8 +48,14 @@ func (k *socket) accept() {
 			continue
 		}
 		wait = 5 * time.Millisecond
+		l, err := newLink(nc)
+		if err != nil {
+			k.srv.Log.Warn("a connection cannot be served", "address", k.binding.Addr, "namespace", k.binding.Namespace, "error", err)
+			_ = nc.Close()
+			continue
+		}
 		c := k.srv.conns.Get().(*conn)
-		c.attach(k, nc)
+		c.attach(k, l)
 		k.space.add(nc)
 		k.mu.Lock()
 		k.conns[c] = struct{}{}

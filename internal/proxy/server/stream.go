@@ -3,7 +3,7 @@ package server
 import (
 	"errors"
 	"io"
-	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -19,35 +19,15 @@ const (
 
 var errHeadTooLarge = &http1.SyntaxError{Status: 400, Text: "the headers are too large"}
 
-// deadline is one direction's deadline of a connection. Setting it costs, so one that is close enough is left alone.
-type deadline struct {
-	at time.Time
-}
-
-func (d *deadline) set(nc net.Conn, f func(net.Conn, time.Time) error, now time.Time, timeout time.Duration, end time.Time) {
-	want := now.Add(timeout)
-	if !end.IsZero() && want.After(end) {
-		want = end
-	}
-	if gap := want.Sub(d.at); gap < 0 || gap > timeout/16 {
-		d.at = want
-		_ = f(nc, want)
-	}
-}
-
-func setRead(nc net.Conn, t time.Time) error  { return nc.SetReadDeadline(t) }
-func setWrite(nc net.Conn, t time.Time) error { return nc.SetWriteDeadline(t) }
-
 // reader reads a connection into a buffer. The head of the message being read stays at the buffer's start while its body
 // passes behind it.
 type reader struct {
-	nc       net.Conn
-	buf      []byte
-	head     int // length of the current head
-	r, w     int // unread bytes
-	total    int64
-	deadline deadline
-	end      time.Time // no deadline is later
+	*link
+	buf   []byte
+	head  int // length of the current head
+	r, w  int // unread bytes
+	total int64
+	end   time.Time // no deadline is later
 }
 
 // next prepares for another message: what was read ahead moves to the buffer's start.
@@ -72,8 +52,8 @@ func (r *reader) readHead(timeout time.Duration) ([]byte, error) {
 				return r.buf[:n:n], nil
 			}
 			if !armed && timeout > 0 {
-				r.deadline = deadline{}
-				r.deadline.set(r.nc, setRead, time.Now(), timeout, r.end)
+				r.link.in = deadline{}
+				r.await(time.Now(), timeout, r.end)
 				armed = true
 			}
 		}
@@ -83,7 +63,7 @@ func (r *reader) readHead(timeout time.Duration) ([]byte, error) {
 			}
 			r.grow(min(len(r.buf)*2, headBuffer))
 		}
-		n, err := r.nc.Read(r.buf[r.w:])
+		n, err := r.Read(r.buf[r.w:])
 		r.w += n
 		r.total += int64(n)
 		if n == 0 && err != nil {
@@ -109,12 +89,12 @@ func (r *reader) fill(max int64, timeout time.Duration) error {
 	if len(r.buf)-r.head < bodyBuffer/2 {
 		r.grow(r.head + bodyBuffer)
 	}
-	r.deadline.set(r.nc, setRead, time.Now(), timeout, r.end)
+	r.await(time.Now(), timeout, r.end)
 	to := r.buf[r.w:]
 	if int64(len(to)) > max {
 		to = to[:max]
 	}
-	n, err := r.nc.Read(to)
+	n, err := r.Read(to)
 	r.w += n
 	r.total += int64(n)
 	if n > 0 {
@@ -178,12 +158,11 @@ func (b *body) next(r *reader, timeout time.Duration) ([]byte, error) {
 
 // writer gathers what is sent on a connection.
 type writer struct {
-	nc       net.Conn
-	buf      []byte
-	total    int64
-	timeout  time.Duration
-	deadline deadline
-	end      time.Time
+	link    *link
+	buf     []byte
+	total   int64
+	timeout time.Duration
+	end     time.Time
 }
 
 func (w *writer) flush() error {
@@ -195,11 +174,33 @@ func (w *writer) flush() error {
 	return err
 }
 
+// over reports whether the time of the connection is over.
+func (w *writer) over() bool { return !w.end.IsZero() && !time.Now().Before(w.end) }
+
 func (w *writer) write(p []byte) error {
-	w.deadline.set(w.nc, setWrite, time.Now(), w.timeout, w.end)
-	n, err := w.nc.Write(p)
+	n, err := w.link.write(p, w.timeout, w.end)
 	w.total += int64(n)
 	return err
+}
+
+// lastChunk ends a chunked body.
+const lastChunk = "0\r\n\r\n"
+
+// framing is more than what a chunk needs around it.
+const framing = 24
+
+// gather keeps a part of a body to be sent, as a chunk if chunked is set.
+func (w *writer) gather(p []byte, chunked bool) {
+	if len(p) == 0 {
+		return
+	}
+	if chunked {
+		w.buf = append(strconv.AppendInt(w.buf, int64(len(p)), 16), "\r\n"...)
+	}
+	w.buf = append(w.buf, p...)
+	if chunked {
+		w.buf = append(w.buf, "\r\n"...)
+	}
 }
 
 // data sends a part of a body, as a chunk if chunked is set.
@@ -207,18 +208,18 @@ func (w *writer) data(p []byte, chunked bool) error {
 	if len(p) == 0 {
 		return nil
 	}
+	if len(w.buf)+len(p)+framing <= cap(w.buf) {
+		w.gather(p, chunked)
+		return nil
+	}
 	if chunked {
 		w.buf = append(strconv.AppendInt(w.buf, int64(len(p)), 16), "\r\n"...)
 	}
-	if len(w.buf)+len(p)+2 <= cap(w.buf) {
-		w.buf = append(w.buf, p...)
-	} else {
-		if err := w.flush(); err != nil {
-			return err
-		}
-		if err := w.write(p); err != nil {
-			return err
-		}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	if err := w.write(p); err != nil {
+		return err
 	}
 	if chunked {
 		w.buf = append(w.buf, "\r\n"...)
@@ -233,6 +234,9 @@ func send(w *writer, r *reader, b *body, chunked bool, timeout time.Duration) (r
 			if err := w.flush(); err != nil {
 				return nil, err
 			}
+			if w.over() {
+				return nil, os.ErrDeadlineExceeded
+			}
 		}
 		data, err := b.next(r, timeout)
 		if err != nil {
@@ -243,7 +247,7 @@ func send(w *writer, r *reader, b *body, chunked bool, timeout time.Duration) (r
 		}
 	}
 	if chunked {
-		w.buf = append(w.buf, "0\r\n\r\n"...)
+		w.buf = append(w.buf, lastChunk...)
 	}
 	return nil, w.flush()
 }
