@@ -184,6 +184,9 @@ func (d *driver) ask() {
 	}
 	for q, want := range map[string]string{"blue": "200 from the function", "green": "403"} {
 		before := d.by.count()
+		if err := d.by.wait(d.t.Context()); err != nil {
+			d.t.Fatal(err)
+		}
 		out, err := d.server.run(d.t.Context(), "exec", "--subnet", *d.zone.id("guest-subnet"), "--security-group", *d.zone.id("guest-group"), "--", self, probeArgument, "http://"+name+"/?q="+q)
 		if d.by.count() != before {
 			// What a crash cut off says nothing.
