@@ -55,6 +55,7 @@ type table interface {
 // content is the rows of any table.
 type content interface {
 	snapshot() content
+	// apply takes up an event. One that does not tell when its row was created changes the row that is there, or makes it.
 	apply(e store.Event, key string, value []byte) error
 	occupied(index, value string) bool
 	size() int
@@ -77,7 +78,8 @@ func (r *rows[T]) snapshot() content {
 }
 
 func (r *rows[T]) apply(e store.Event, key string, value []byte) error {
-	if old, ok := r.byKey.Get(key); ok {
+	old, had := r.byKey.Get(key)
+	if had {
 		for _, ix := range r.table.indexes {
 			for _, v := range ix.Values(old.row) {
 				r.byVal.Delete(indexKey(ix.Name, v, key))
@@ -93,6 +95,13 @@ func (r *rows[T]) apply(e store.Event, key string, value []byte) error {
 		return fmt.Errorf("state: row %s of %s cannot be read: %w", key, r.table.name, err)
 	}
 	en := entry[T]{row, e.Created, e.Modified}
+	switch {
+	case e.Created != 0:
+	case had:
+		en.created = old.created
+	default:
+		en.created = e.Modified
+	}
 	r.byKey.Set(key, en)
 	for _, ix := range r.table.indexes {
 		for _, v := range ix.Values(row) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,15 +52,20 @@ type View struct {
 	// retries lets transactions that met a conflict run one after another.
 	retries sync.Mutex
 
-	// What follows belongs to the goroutine that follows the store.
 	byPrefix map[string]table
-	master   map[table]content
-	guards   guardSet
+
+	// folding lets one snapshot be made at a time: by the goroutine that follows the store, or by one whose commit is the
+	// next revision, which need not wait for its own words to come back. It guards what follows.
+	folding sync.Mutex
+	master  map[table]content
+	guards  guardSet
+	// early are commits of this process that others have to be folded before.
+	early map[int64][]store.Write
 }
 
 // Open loads everything from s and follows it until Close. Rows that cannot be read are an error.
 func Open(ctx context.Context, s store.Store, seal Sealer, log *slog.Logger) (*View, error) {
-	v := &View{store: s, seal: seal, log: log, done: make(chan struct{}), byPrefix: map[string]table{}}
+	v := &View{store: s, seal: seal, log: log, done: make(chan struct{}), byPrefix: map[string]table{}, early: map[int64][]store.Write{}}
 	for _, t := range allTables() {
 		if _, ok := v.byPrefix[t.prefix()]; ok {
 			return nil, fmt.Errorf("state: two tables are named %s", t.prefix())
@@ -132,6 +138,7 @@ func (v *View) Update(ctx context.Context, fn func(*Tx) error) error {
 		rev, err := v.store.Commit(ctx, reads, writes)
 		switch {
 		case err == nil:
+			v.committed(rev, writes)
 			return v.reach(ctx, rev)
 		case !errors.Is(err, store.ErrConflict):
 			return unwritten(err)
@@ -144,6 +151,66 @@ func (v *View) Update(ctx context.Context, fn func(*Tx) error) error {
 		if ctx.Err() != nil {
 			return &fault.Error{Kind: fault.Unavailable, Message: "The state could not be written in time. Try again.", Cause: ctx.Err()}
 		}
+	}
+}
+
+// committed folds a commit of this process, or keeps it until the revisions before it are here.
+func (v *View) committed(rev int64, writes []store.Write) {
+	// Deletions of what is not there make no revision: the one that was answered may be another commit's.
+	if !slices.ContainsFunc(writes, func(w store.Write) bool { return w.Value != nil }) {
+		return
+	}
+	v.folding.Lock()
+	defer v.folding.Unlock()
+	if rev <= v.Snapshot().Rev {
+		return
+	}
+	v.early[rev] = writes
+	v.advance()
+}
+
+// advance folds the commits that came early, up to the first revision that is missing. The caller holds v.folding.
+func (v *View) advance() {
+	from := v.Snapshot().Rev
+	b := store.Batch{Rev: from}
+	for {
+		writes, ok := v.early[b.Rev+1]
+		if !ok {
+			break
+		}
+		b.Rev++
+		delete(v.early, b.Rev)
+		for _, w := range writes {
+			b.Events = append(b.Events, store.Event{Key: w.Key, Value: w.Value, Modified: b.Rev})
+		}
+	}
+	if b.Rev > from {
+		v.passOver(v.fold(b))
+	}
+}
+
+// take folds what is new to the view in a batch of the store.
+func (v *View) take(b store.Batch) error {
+	v.folding.Lock()
+	defer v.folding.Unlock()
+	if now := v.Snapshot(); now != nil {
+		if b.Rev <= now.Rev {
+			return nil
+		}
+		if !b.Reset {
+			b.Events = slices.DeleteFunc(b.Events, func(e store.Event) bool { return e.Modified <= now.Rev })
+		}
+	}
+	err := v.fold(b)
+	maps.DeleteFunc(v.early, func(rev int64, _ []store.Write) bool { return rev <= b.Rev })
+	v.advance()
+	return err
+}
+
+// passOver says what of the store is left out of the view.
+func (v *View) passOver(err error) {
+	if err != nil {
+		v.log.Error("a stored row was passed over", "error", err)
 	}
 }
 
@@ -175,15 +242,13 @@ func (v *View) follow(ctx context.Context, loaded chan<- error) {
 	defer close(v.done)
 	for {
 		err := v.store.Watch(ctx, func(b store.Batch) error {
-			err := v.fold(b)
+			err := v.take(b)
 			if loaded != nil {
 				loaded <- err
 				loaded = nil
 				return err
 			}
-			if err != nil {
-				v.log.Error("a stored row was passed over", "error", err)
-			}
+			v.passOver(err)
 			return nil
 		})
 		if ctx.Err() != nil {
@@ -202,7 +267,7 @@ func (v *View) follow(ctx context.Context, loaded chan<- error) {
 	}
 }
 
-// fold makes the next snapshot out of a batch. It returns the first error of the rows it had to pass over.
+// fold makes the next snapshot out of a batch. The caller holds v.folding. It returns the first error of the rows it had to pass over.
 func (v *View) fold(b store.Batch) error {
 	prev := v.latest.Load()
 	next := &Snapshot{Rev: b.Rev, next: make(chan struct{})}
