@@ -183,7 +183,7 @@ func (b *bench) language(ctx context.Context, l *loader, s *stand.Server, a *sta
 		Ours: report.Sample{Subject: trellis, Values: cold}, Beside: []report.Sample{{Subject: "the interpreter alone", Values: alone}},
 		Aim:   &report.Aim{Value: startAim + report.Sample{Values: alone}.Median()},
 		Limit: "a process in namespaces of its own, its mounts, and the program's own start."})
-	add("warm invocation, p50", warm, &report.Aim{Value: 0.5}, "the signed call, two requests of the Runtime API, and the scheduler between them.")
+	add("warm invocation, p50", warm, &report.Aim{Value: 0.5}, "the signed call, the event and its answer at the Runtime API, and the scheduler between them.")
 	add("warm invocation, p99", warm99, nil, "")
 	limit := "two cores that start the processes."
 	if repeated > 0 {
