@@ -66,19 +66,22 @@ const resync = 750 * time.Millisecond
 // drain is how long requests under way may go on in a namespace that is to be dropped.
 const drain = 2 * time.Second
 
-// run follows the view until ctx ends. first is closed once everything stored when the server started is real.
+// run follows the view until ctx ends. first is closed once everything stored when the server started is real, and that is
+// written if it can be.
 func (h *host) run(ctx context.Context, first chan<- struct{}) {
 	compiler := plan.New()
+	failing := false
 	loop := reconcile.New(h.apply, func(o reconcile.Outcome) {
 		if o.Err != nil && !errors.Is(o.Err, context.Canceled) {
 			h.log.Error("the host is not as planned", "revision", o.Revision, "attempt", o.Attempt, "error", o.Err, "again_in", o.RetryIn)
 			return
 		}
 		if o.Err == nil {
-			if err := h.report(ctx, o.Revision); err != nil && ctx.Err() == nil {
+			err := h.report(ctx, o.Revision)
+			if err != nil && !failing && ctx.Err() == nil {
 				h.log.Error("the host's status cannot be written", "error", err)
-				return
 			}
+			failing = err != nil
 			if first != nil {
 				close(first)
 				first = nil

@@ -276,15 +276,18 @@ func watchHealth(ctx context.Context, name string, view *state.View, d *dataPlan
 	}
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
+	failing := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if err := reportHealth(ctx, name, view, d.proxy.Health()); err != nil && ctx.Err() == nil {
+		err := reportHealth(ctx, name, view, d.proxy.Health())
+		if err != nil && !failing && ctx.Err() == nil {
 			log.Error("the health of targets cannot be written", "error", err)
 		}
+		failing = err != nil
 	}
 }
 

@@ -25,6 +25,8 @@ import (
 	latticeapi "trellis/internal/api/vpclattice"
 	"trellis/internal/arn"
 	"trellis/internal/aws"
+	"trellis/internal/disk"
+	"trellis/internal/fault"
 	"trellis/internal/headroom"
 	"trellis/internal/state"
 	"trellis/internal/store"
@@ -139,8 +141,11 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	if err != nil {
 		return err
 	}
-	if err := admin.Sweep(ctx, view, name); err != nil {
-		return err
+	// A server starts on a full disk too: what is there is to be read, and what makes room to be done.
+	stale := admin.Stale(view.Snapshot(), name)
+	swept := admin.Sweep(ctx, view, stale)
+	if swept != nil && !fault.Is(swept, fault.Unavailable) {
+		return swept
 	}
 	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {
@@ -186,6 +191,10 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	h := plane.host(name, view, log)
 	first := make(chan struct{})
 	running.Go(func() { h.run(run, first) })
+	if swept != nil {
+		log.Error("what programs in subnets left behind stays for now", "error", swept)
+		running.Go(func() { insist(run, func() error { return admin.Sweep(run, view, stale) }) })
+	}
 	running.Go(func() { finalize(run, view, log) })
 	running.Go(func() { pruneCode(run, view, plane.blobs, log) })
 	running.Go(func() { requests.Run(run) })
@@ -197,7 +206,7 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	}
 
 	profiles := admin.NewProfiles(configPath(o), endpoint, o.region)
-	if err := profiles.Write(view.Snapshot()); err != nil {
+	if err := profiles.Write(view.Snapshot()); err != nil && !fault.Is(disk.Full(err), fault.Unavailable) {
 		return err
 	}
 	running.Go(func() { followProfiles(run, view, profiles, log) })
@@ -209,7 +218,7 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	if err := serveExec(programs, o.data, admin.NewExecServer(name, view, plane.runner(name, view), log), &down, &sessions, log); err != nil {
 		return err
 	}
-	web := &http.Server{Handler: front(config.AnswersFor, api, metrics), ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	web := newWeb(front(config.AnswersFor, api, metrics), usual, log)
 	down.add(func() error { return finish(web) })
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(crowded{listener, plane.room(headroom.ForCalls)}) }()
@@ -347,12 +356,30 @@ func followProfiles(ctx context.Context, view *state.View, p *admin.Profiles, lo
 	for {
 		s := view.Snapshot()
 		if now := max(state.Accounts.Changed(s), state.AccessKeys.Changed(s), state.Organizations.Changed(s)); now != seen {
-			seen = now
 			if err := p.Write(s); err != nil {
 				log.Error("the profiles cannot be written", "file", p.Path(), "error", err)
+				insist(ctx, func() error { return p.Write(view.Snapshot()) })
 			}
+			seen = now
 		}
 		if _, err := view.After(ctx, s.Rev); err != nil {
+			return
+		}
+	}
+}
+
+// again is how long what failed waits to be tried again.
+const again = time.Second
+
+// insist does f until it succeeds.
+func insist(ctx context.Context, f func() error) {
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(again):
+		}
+		if f() == nil {
 			return
 		}
 	}

@@ -147,10 +147,11 @@ func (c *call) body() ([]byte, error) {
 	}
 	var body []byte
 	var err error
-	if n := c.r.ContentLength; n > 0 {
+	if n := c.r.ContentLength; n > 0 && n <= bodyLimit {
 		body = make([]byte, n)
 		_, err = io.ReadFull(c.r.Body, body)
 	} else {
+		// What was announced takes no room before it comes.
 		body, err = io.ReadAll(io.LimitReader(c.r.Body, limit+1))
 	}
 	if err != nil {
