@@ -181,13 +181,25 @@ func (e *ExecServer) close(ctx context.Context, id string) {
 	}
 }
 
-// Sweep removes the interfaces of sessions that ended with the host's server.
-func Sweep(ctx context.Context, view *state.View, host string) error {
+// Stale lists the interfaces of sessions that ended with the host's server, before it has new ones.
+func Stale(s *state.Snapshot, host string) []string {
+	var out []string
+	for i := range state.Interfaces.All(s) {
+		if strings.HasPrefix(i.User, execUser(host)) {
+			out = append(out, i.ID)
+		}
+	}
+	return out
+}
+
+// Sweep removes such interfaces.
+func Sweep(ctx context.Context, view *state.View, stale []string) error {
+	if len(stale) == 0 {
+		return nil
+	}
 	return view.Update(ctx, func(tx *state.Tx) error {
-		for i := range state.Interfaces.All(tx.Snapshot()) {
-			if strings.HasPrefix(i.User, execUser(host)) {
-				state.Interfaces.Delete(tx, i.ID)
-			}
+		for _, id := range stale {
+			state.Interfaces.Delete(tx, id)
 		}
 		return nil
 	})

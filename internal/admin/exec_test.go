@@ -43,7 +43,7 @@ func TestSweep(t *testing.T) {
 		}
 		left[host] = ni.ID
 	}
-	if err := Sweep(t.Context(), view, "host-a"); err != nil {
+	if err := Sweep(t.Context(), view, Stale(view.Snapshot(), "host-a")); err != nil {
 		t.Fatal(err)
 	}
 	var ids []string

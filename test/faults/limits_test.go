@@ -167,6 +167,24 @@ func TestPrivilegedStalledLog(t *testing.T) {
 	pipe.Close()
 }
 
+// fill leaves the disk of the server's data without room, by a file that it names.
+func (s *server) fill(t *testing.T) string {
+	t.Helper()
+	filler, err := os.Create(filepath.Join(s.inside(), "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer filler.Close()
+	part := make([]byte, 1<<20)
+	for err == nil {
+		_, err = filler.Write(part)
+	}
+	if !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+	return filler.Name()
+}
+
 // A full disk refuses writes with an error to retry, loses nothing, and is forgotten once there is room.
 func TestPrivilegedFullDisk(t *testing.T) {
 	s := start(t, 600)
@@ -187,18 +205,7 @@ func TestPrivilegedFullDisk(t *testing.T) {
 		}
 		made = append(made, id)
 	}
-	filler, err := os.Create(filepath.Join(s.inside(), "filler"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer filler.Close()
-	part := make([]byte, 1<<20)
-	for err == nil {
-		_, err = filler.Write(part)
-	}
-	if !errors.Is(err, unix.ENOSPC) {
-		t.Fatal(err)
-	}
+	filler := s.fill(t)
 	for i := range 20 {
 		_, err := group(100 + i)
 		var api smithy.APIError
@@ -213,10 +220,9 @@ func TestPrivilegedFullDisk(t *testing.T) {
 		t.Errorf("%d of %d groups are there", len(got), len(made))
 	}
 	s.alive(t)
-	if err := os.Remove(filler.Name()); err != nil {
+	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	filler.Close()
 	eventually(t, "room", func() bool { _, err := group(200); return err == nil })
 	if got := must(t, z.ec2.DescribeSecurityGroups, &ec2.DescribeSecurityGroupsInput{GroupIds: made}).SecurityGroups; len(got) != len(made) {
 		t.Errorf("afterwards %d of %d groups are there", len(got), len(made))

@@ -24,6 +24,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
 	latticetypes "github.com/aws/aws-sdk-go-v2/service/vpclattice/types"
 
@@ -80,9 +82,11 @@ func build() (string, error) {
 // server is a running program. data is its data directory as this process sees it.
 type server struct {
 	program, self, data, log, endpoint, profiles string
-	cmd                                          *exec.Cmd
-	ended                                        chan struct{}
-	err                                          error
+	// holder is the process that holds the mount of its data, if it has one.
+	holder int
+	cmd    *exec.Cmd
+	ended  chan struct{}
+	err    error
 }
 
 // start runs a server until the test ends. A tmpfs of so many MiB, if any, holds its data.
@@ -106,7 +110,10 @@ func start(t *testing.T, tmpfs int) *server {
 	if err := os.Mkdir(s.data, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s.run(t, tmpfs)
+	if tmpfs > 0 {
+		s.hold(t, tmpfs)
+	}
+	s.run(t)
 	t.Cleanup(func() {
 		s.stop(t)
 		if t.Failed() {
@@ -117,11 +124,39 @@ func start(t *testing.T, tmpfs int) *server {
 	return s
 }
 
-func (s *server) run(t *testing.T, tmpfs int) {
+// hold mounts a tmpfs of so many MiB for the server's data, where nobody else sees it.
+func (s *server) hold(t *testing.T, size int) {
+	t.Helper()
+	cmd := exec.Command(s.self, probeArgument, "hold", strconv.Itoa(size), s.data)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(in.Close(), cmd.Wait()); err != nil {
+			t.Error(err)
+		}
+	})
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatalf("%q, %v", line, err)
+	}
+	s.holder = cmd.Process.Pid
+}
+
+func (s *server) run(t *testing.T) {
 	t.Helper()
 	args := []string{s.program, "serve", "--listen", "127.0.0.1:0", "--data", s.data}
-	if tmpfs > 0 {
-		args = append([]string{s.self, probeArgument, "mounted", strconv.Itoa(tmpfs), s.data}, args...)
+	if s.holder != 0 {
+		args = append([]string{s.self, probeArgument, "within", strconv.Itoa(s.holder)}, args...)
 	}
 	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -131,9 +166,6 @@ func (s *server) run(t *testing.T, tmpfs int) {
 	s.cmd = exec.Command(args[0], args[1:]...)
 	s.cmd.Stderr = log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if tmpfs > 0 {
-		s.cmd.SysProcAttr.Unshareflags = syscall.CLONE_NEWNS
-	}
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -174,14 +206,27 @@ func (s *server) run(t *testing.T, tmpfs int) {
 	case <-time.After(2 * time.Minute):
 		t.Fatal("the server is not ready after two minutes")
 	}
-	if tmpfs > 0 {
-		root := fmt.Sprintf("/proc/%d/root", s.cmd.Process.Pid)
-		s.profiles = root + s.profiles
+	if s.holder != 0 {
+		s.profiles = fmt.Sprintf("/proc/%d/root%s", s.holder, s.profiles)
 	}
 }
 
 // inside is the server's data directory where it has a mount of its own.
-func (s *server) inside() string { return fmt.Sprintf("/proc/%d/root%s", s.cmd.Process.Pid, s.data) }
+func (s *server) inside() string {
+	if s.holder == 0 {
+		return s.data
+	}
+	return fmt.Sprintf("/proc/%d/root%s", s.holder, s.data)
+}
+
+// kill ends the server as a crash does.
+func (s *server) kill(t *testing.T) {
+	t.Helper()
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-s.ended
+}
 
 // stop ends the server as a service manager does.
 func (s *server) stop(t *testing.T) {
@@ -256,10 +301,12 @@ func (s *server) rss(t *testing.T) int {
 // zone is an account with a VPC and a service in it that its own VPC may ask.
 type zone struct {
 	*server
-	ec2     *ec2.Client
-	lattice *vpclattice.Client
-	logs    *cloudwatchlogs.Client
-	account string
+	ec2              *ec2.Client
+	lattice          *vpclattice.Client
+	logs             *cloudwatchlogs.Client
+	lambda           *lambda.Client
+	iam              *iam.Client
+	account, profile string
 
 	vpc, subnet, group        string
 	network, service, targets string
@@ -288,6 +335,19 @@ func eventually(t *testing.T, what string, done func() bool) time.Duration {
 	return 0
 }
 
+// clients makes the clients of the account that the profile is for.
+func (z *zone) clients(t *testing.T, profile string) {
+	t.Helper()
+	c, err := config.LoadDefaultConfig(t.Context(), config.WithSharedConfigFiles([]string{z.profiles}), config.WithSharedCredentialsFiles(nil),
+		config.WithSharedConfigProfile(profile), config.WithBaseEndpoint(z.endpoint), config.WithRetryMaxAttempts(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.HTTPClient = sdk.HTTP(time.Minute)
+	z.ec2, z.lattice, z.logs = ec2.NewFromConfig(c), vpclattice.NewFromConfig(c), cloudwatchlogs.NewFromConfig(c)
+	z.lambda, z.iam = lambda.NewFromConfig(c), iam.NewFromConfig(c)
+}
+
 // zone makes the account, the VPC, a target in it and the service.
 func (s *server) zone(t *testing.T) *zone {
 	t.Helper()
@@ -299,13 +359,8 @@ func (s *server) zone(t *testing.T) *zone {
 	if err := json.Unmarshal(out, &made); err != nil {
 		t.Fatal(err)
 	}
-	c, err := config.LoadDefaultConfig(t.Context(), config.WithSharedConfigFiles([]string{s.profiles}), config.WithSharedCredentialsFiles(nil),
-		config.WithSharedConfigProfile(made.Profile), config.WithRetryMaxAttempts(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.HTTPClient = sdk.HTTP(time.Minute)
-	z := &zone{server: s, ec2: ec2.NewFromConfig(c), lattice: vpclattice.NewFromConfig(c), logs: cloudwatchlogs.NewFromConfig(c), account: made.Account}
+	z := &zone{server: s, account: made.Account, profile: made.Profile}
+	z.clients(t, made.Profile)
 	z.vpc = *must(t, z.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")}).Vpc.VpcId
 	z.subnet = *must(t, z.ec2.CreateSubnet, &ec2.CreateSubnetInput{VpcId: &z.vpc, CidrBlock: aws.String("10.0.0.0/24")}).Subnet.SubnetId
 	z.group = *must(t, z.ec2.CreateSecurityGroup, &ec2.CreateSecurityGroupInput{GroupName: aws.String("all"), Description: aws.String("all"), VpcId: &z.vpc}).GroupId

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,12 +23,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // probe is what this binary does inside: "serve" is a target, "ask" asks for each URL, or connects to each address, that it reads and prints what came of it,
 // "idle" opens connections and leaves them, "stream" asks without pause until its input ends, "send" and
-// "listen" send forged packets and count what arrives, "mounted" runs a program with a
-// tmpfs for its data.
+// "listen" send forged packets and count what arrives, "hold" holds a tmpfs until its input ends, and "within" runs a program
+// where another has such a mount.
 func probe(what string, args []string) error {
 	switch what {
 	case "serve":
@@ -42,14 +45,27 @@ func probe(what string, args []string) error {
 		return idle(args)
 	case "stream":
 		return stream(args[0])
-	case "mounted":
+	case "hold":
 		if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 			return err
 		}
 		if err := syscall.Mount("tmpfs", args[1], "tmpfs", 0, "size="+args[0]+"m"); err != nil {
 			return err
 		}
-		return syscall.Exec(args[2], args[2:], os.Environ())
+		fmt.Println("held")
+		_, err := io.Copy(io.Discard, os.Stdin)
+		return err
+	case "within":
+		mounts, err := os.Open("/proc/" + args[0] + "/ns/mnt")
+		if err != nil {
+			return err
+		}
+		// Only a thread that shares its directories with no other may change its mounts.
+		runtime.LockOSThread()
+		if err := errors.Join(unix.Unshare(unix.CLONE_FS), unix.Setns(int(mounts.Fd()), unix.CLONE_NEWNS)); err != nil {
+			return err
+		}
+		return syscall.Exec(args[1], args[1:], os.Environ())
 	}
 	return fmt.Errorf("unknown probe %q", what)
 }
