@@ -4,8 +4,12 @@ package process
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"trellis/internal/fault"
 	"trellis/internal/sandbox"
@@ -115,4 +119,31 @@ func TestLine(t *testing.T) {
 	if <-b != nil || len(p.waiting) != 0 {
 		t.Error("left waiting for nothing")
 	}
+}
+
+// A hundred callers at once have a hundred instances, none of which ends before the last has begun.
+func TestPrivilegedHundredAtOnce(t *testing.T) {
+	privileged(t)
+	const many = 100
+	var begun sync.WaitGroup
+	begun.Add(many)
+	h := newHost(t, func(o *Options) {
+		o.API = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			begun.Done()
+			begun.Wait()
+			fmt.Fprint(w, "all are here")
+		})
+	})
+	f := h.function("many", func(f *sandbox.Function) { f.Timeout = 2 * time.Minute })
+	h.ready()
+	var callers sync.WaitGroup
+	for range many {
+		callers.Go(func() {
+			res, err := h.m.Invoke(t.Context(), sandbox.Invocation{ARN: f.ARN, Payload: []byte(`{"Do":"get","Text":"http://127.0.0.1:4566/"}`)})
+			if err != nil || !res.Cold || string(res.Payload) != `"all are here"` {
+				t.Errorf("%s, cold %v: %v", res.Payload, res.Cold, err)
+			}
+		})
+	}
+	callers.Wait()
 }
