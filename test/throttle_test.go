@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/cloudcontrol"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -112,7 +114,9 @@ func TestThrottling(t *testing.T) {
 
 	patient := s.account(t, "patient")
 	config = patient.config.Copy()
-	config.RetryMaxAttempts = 10
+	config.Retryer = func() aws.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 30, time.Second })
+	}
 	patient = s.clients(patient.id, patient.name, config)
 	var made sync.WaitGroup
 	for range 5 {

@@ -16,6 +16,8 @@ import (
 
 	"trellis/internal/access"
 	"trellis/internal/admin"
+	"trellis/internal/aws"
+	"trellis/internal/aws/model"
 	"trellis/internal/blob"
 	"trellis/internal/caller"
 	"trellis/internal/fault"
@@ -204,10 +206,10 @@ func (i identities) Principal(who *caller.Caller) (iam.Principal, iam.Entitlemen
 	return access.Principal(s, who), e, err
 }
 
-// lateHandler is the API's handler for parts that are made before it.
-type lateHandler struct{ h atomic.Pointer[http.Handler] }
+// lateHandler is the APIs for parts that are made before them.
+type lateHandler struct{ h atomic.Pointer[aws.Handler] }
 
-func (l *lateHandler) set(h http.Handler) { l.h.Store(&h) }
+func (l *lateHandler) set(h *aws.Handler) { l.h.Store(h) }
 
 func (l *lateHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := l.h.Load()
@@ -215,7 +217,16 @@ func (l *lateHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "The server is starting.", http.StatusServiceUnavailable)
 		return
 	}
-	(*h).ServeHTTP(w, r)
+	h.ServeHTTP(w, r)
+}
+
+// Do performs an operation of an API for the caller in ctx.
+func (l *lateHandler) Do(ctx context.Context, api *model.Service, operation string, in any) (any, error) {
+	h := l.h.Load()
+	if h == nil {
+		return nil, fault.New(fault.Unavailable, "", "The server is starting.")
+	}
+	return h.Do(ctx, api, operation, in)
 }
 
 // explanation says in words how a request was decided.

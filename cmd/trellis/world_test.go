@@ -101,7 +101,8 @@ func openWorld(t testing.TB, kv *mem.Store, dir string) *world {
 	}
 	control := access.New(view, keys)
 	lattice := latticeapi.New(view, time.Now)
-	requests := cloudcontrolapi.New(view, lattice, control, log, time.Now)
+	late := &lateHandler{}
+	requests := cloudcontrolapi.New(view, lattice, late, control, log, time.Now)
 	all := services(view, control, plane, lattice, requests)
 	ports := lambdaPorts(control, plane)
 	ports.Invoker = echo{}
@@ -124,10 +125,12 @@ func openWorld(t testing.TB, kv *mem.Store, dir string) *world {
 		}
 		w.apis[s.Model.Package] = a
 	}
-	w.handler, err = aws.New(aws.Config{Services: all, Credentials: control, Authorizer: localAccounts{control, view}, Logger: slog.New(&faults{t: t}), Dev: true})
+	handler, err := aws.New(aws.Config{Services: all, Credentials: control, Authorizer: localAccounts{control, view}, Logger: slog.New(&faults{t: t}), Dev: true})
 	if err != nil {
 		t.Fatal(err)
 	}
+	late.set(handler)
+	w.handler = handler
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { requests.Run(ctx) })

@@ -71,11 +71,11 @@ type Config struct {
 
 // New binds the operations of each API to its methods. A method that carries
 // the name of an operation but not its signature is an error.
-func New(config Config) (http.Handler, error) {
+func New(config Config) (*Handler, error) {
 	if config.Credentials == nil {
 		return nil, errors.New("aws: no credentials to verify against")
 	}
-	h := &handler{Config: config, services: map[string]*service{}}
+	h := &Handler{Config: config, services: map[string]*service{}}
 	if h.Now == nil {
 		h.Now = time.Now
 	}
@@ -96,7 +96,8 @@ func New(config Config) (http.Handler, error) {
 	return h, nil
 }
 
-type handler struct {
+// Handler answers the APIs.
+type Handler struct {
 	Config
 	services map[string]*service // by signing name
 	keys     sigv4.Keys
@@ -105,7 +106,7 @@ type handler struct {
 
 // call is one request on its way through the handler.
 type call struct {
-	h       *handler
+	h       *Handler
 	w       http.ResponseWriter
 	r       *http.Request
 	id      string
@@ -118,7 +119,7 @@ type call struct {
 	notBuilt bool
 }
 
-func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{h: h, w: w, r: r, id: requestID(), started: h.Now(), log: h.Logger}
 	w.Header().Set("X-Amzn-Requestid", c.id)
 	if !h.AnswersFor(r.Host) {

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -58,24 +59,9 @@ func (c *call) serve() error {
 	if err != nil {
 		return undecodable(c.service.Service, err)
 	}
-	if found := codec.Validate(in); len(found) > 0 {
-		return invalid(c.service.Service, found)
-	}
-	ctx := caller.With(c.r.Context(), who)
-	if c.h.Authorizer != nil {
-		if err := c.h.Authorizer.Authorize(ctx, c.op.action, in); err != nil {
-			return err
-		}
-	}
-	if c.service.Protocol == model.EC2Query && dryRun(in) {
-		return fault.New(fault.Invalid, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
-	}
-	out, err := c.op.call(ctx, in)
+	out, err := c.h.do(caller.With(c.r.Context(), who), c.service, c.op, codec, in)
 	if err != nil {
 		return err
-	}
-	if out == nil {
-		out = c.op.NewOutput()
 	}
 	res := codec.Encode(out, c.w.Header(), c.id)
 	if res.ContentType != "" {
@@ -84,6 +70,41 @@ func (c *call) serve() error {
 	c.write(res.Status, res.Body)
 	c.observe(res.Status, "")
 	return nil
+}
+
+// Do performs an operation of an API for the caller in ctx, as a request of the
+// caller's over HTTP would, but for the request: another API may ask so what a
+// client could ask.
+func (h *Handler) Do(ctx context.Context, m *model.Service, operation string, in any) (any, error) {
+	s := h.services[m.SigningName]
+	if s == nil || s.operations[operation] == nil || s.operations[operation].call == nil {
+		return nil, notBuilt(m, operation)
+	}
+	op := s.operations[operation]
+	codec, err := op.codec()
+	if err != nil {
+		return nil, err
+	}
+	return h.do(ctx, s, op, codec, in)
+}
+
+func (h *Handler) do(ctx context.Context, s *service, op *operation, codec *wire.Codec, in any) (any, error) {
+	if found := codec.Validate(in); len(found) > 0 {
+		return nil, invalid(s.Service, found)
+	}
+	if h.Authorizer != nil {
+		if err := h.Authorizer.Authorize(ctx, op.action, in); err != nil {
+			return nil, err
+		}
+	}
+	if s.Protocol == model.EC2Query && dryRun(in) {
+		return nil, fault.New(fault.Invalid, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+	}
+	out, err := op.call(ctx, in)
+	if err == nil && out == nil {
+		out = op.NewOutput()
+	}
+	return out, err
 }
 
 // authenticate reads the body and answers whose signature the request carries.

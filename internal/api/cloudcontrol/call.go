@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"trellis/internal/api/cloudcontrol/schema"
+	"trellis/internal/api/page"
+	apimodel "trellis/internal/aws/model"
 	"trellis/internal/aws/model/vpclattice"
 	"trellis/internal/fault"
 	"trellis/internal/lattice"
@@ -20,6 +24,8 @@ type resource struct {
 	kind string
 	// create makes the resource and tells its identifier by call.made.
 	create func(*call, model) error
+	// once says that creating twice makes two: the API takes no token for it.
+	once bool
 	// complete, where it is set, does the rest once the new resource is stable.
 	complete func(*call, model) error
 	read     func(*call, string) (model, error)
@@ -35,6 +41,7 @@ type call struct {
 	ctx  context.Context
 	view *state.View
 	auth Authorizer
+	apis APIs
 	// token is the client token of what is created: made twice, it is the same.
 	token string
 	// again says that the operation may have been begun before.
@@ -53,6 +60,38 @@ func ask[I, O any](c *call, action string, f func(context.Context, *I) (*O, erro
 	return f(c.ctx, in)
 }
 
+// APIs performs operations of the AWS APIs as their clients could.
+type APIs interface {
+	Do(ctx context.Context, api *apimodel.Service, operation string, in any) (any, error)
+}
+
+// do performs an operation of an API for the caller.
+func do[O, I any](c *call, api *apimodel.Service, operation string, in *I) (*O, error) {
+	out, err := c.apis.Do(c.ctx, api, operation, in)
+	if err != nil {
+		return nil, err
+	}
+	answer, ok := out.(*O)
+	if !ok {
+		return nil, fmt.Errorf("%s answered a %T", operation, out)
+	}
+	return answer, nil
+}
+
+// listed returns a handler that pages what all returns, in order of the identifiers.
+func (r *resource) listed(all func(*call, model) ([]model, error)) func(*call, model, *int32, *string) ([]model, *string, error) {
+	key := func(m model) string { id, _ := r.identify(m); return id }
+	return func(c *call, by model, max *int32, token *string) ([]model, *string, error) {
+		found, err := all(c, by)
+		if err != nil {
+			return nil, nil, err
+		}
+		slices.SortFunc(found, func(a, b model) int { return strings.Compare(key(a), key(b)) })
+		some, next, err := page.Cut(slices.Values(found), key, int(*max), str(token), "")
+		return some, text(next), err
+	}
+}
+
 // made tells the identifier of what was created.
 func (c *call) made(id *string) { c.id = str(id) }
 
@@ -68,11 +107,8 @@ func (c *call) until(check func() (bool, error)) error {
 		if done, err := check(); done || err != nil {
 			return err
 		}
-		if !c.told && c.id != "" {
-			c.told = true
-			if err := c.tell(c.id); err != nil {
-				return err
-			}
+		if err := c.show(); err != nil {
+			return err
 		}
 		if _, err := c.view.After(wait, s.Rev); err != nil {
 			if c.ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
@@ -81,6 +117,15 @@ func (c *call) until(check func() (bool, error)) error {
 			return err
 		}
 	}
+}
+
+// show has the request show the identifier as soon as it is known.
+func (c *call) show() error {
+	if c.told || c.id == "" {
+		return nil
+	}
+	c.told = true
+	return c.tell(c.id)
 }
 
 // stable waits for the resource to be active.
@@ -137,6 +182,17 @@ func (c *call) tagged(l Lattice, m model, arn *string) (model, error) {
 
 // retag gives the resource the tags that are wanted and takes others away.
 func (c *call) retag(l Lattice, id string, want, have model) error {
+	return exchangeTags(want, have, func(gone []string) error {
+		_, err := ask(c, "UntagResource", l.UntagResource, &vpclattice.UntagResourceInput{ResourceArn: &id, TagKeys: gone})
+		return err
+	}, func(wanted map[string]string) error {
+		_, err := ask(c, "TagResource", l.TagResource, &vpclattice.TagResourceInput{ResourceArn: &id, Tags: wanted})
+		return err
+	})
+}
+
+// exchangeTags takes away the tags that are not wanted and puts those that are new or have another value.
+func exchangeTags(want, have model, untag func(keys []string) error, tag func(map[string]string) error) error {
 	wanted, had := want.tags(), have.tags()
 	var gone []string
 	for k := range had {
@@ -150,14 +206,13 @@ func (c *call) retag(l Lattice, id string, want, have model) error {
 		}
 	}
 	if len(gone) > 0 {
-		if _, err := ask(c, "UntagResource", l.UntagResource, &vpclattice.UntagResourceInput{ResourceArn: &id, TagKeys: gone}); err != nil {
+		slices.Sort(gone)
+		if err := untag(gone); err != nil {
 			return err
 		}
 	}
 	if len(wanted) > 0 {
-		if _, err := ask(c, "TagResource", l.TagResource, &vpclattice.TagResourceInput{ResourceArn: &id, Tags: wanted}); err != nil {
-			return err
-		}
+		return tag(wanted)
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ type Authorizer interface {
 type API struct {
 	view    *state.View
 	auth    Authorizer
+	apis    APIs
 	log     *slog.Logger
 	now     func() time.Time
 	types   map[string]*resource
@@ -40,12 +41,8 @@ type API struct {
 }
 
 // New returns the API. Nothing that is asked of it goes on before Run is called.
-func New(view *state.View, lattice Lattice, auth Authorizer, log *slog.Logger, now func() time.Time) *API {
-	checker, err := schema.NewChecker(schema.Types)
-	if err != nil {
-		panic("cloudcontrol: " + err.Error())
-	}
-	a := &API{view: view, auth: auth, log: log, now: now, types: resources(lattice), checker: checker}
+func New(view *state.View, lattice Lattice, apis APIs, auth Authorizer, log *slog.Logger, now func() time.Time) *API {
+	a := &API{view: view, auth: auth, apis: apis, log: log, now: now, types: resources(lattice), checker: schema.NewChecker(schema.Types)}
 	for i := range schema.Types {
 		if r := a.types[schema.Types[i].Name]; r != nil {
 			r.schema = &schema.Types[i]

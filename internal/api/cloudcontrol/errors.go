@@ -67,7 +67,14 @@ func (r *resource) failed(ctx context.Context, operation, id string, err error) 
 	if who := caller.From(ctx); who != nil {
 		request = who.RequestID
 	}
-	return &failure{code, fmt.Sprintf("%s (Service: VpcLattice, Status Code: %d, Request ID: %s)", e.Message, status, request)}
+	return &failure{code, fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s)", e.Message, r.service(), status, request)}
+}
+
+// service is how messages call the service of the type.
+func (r *resource) service() string {
+	_, rest, _ := strings.Cut(r.schema.Name, "::")
+	name, _, _ := strings.Cut(rest, "::")
+	return name
 }
 
 // exceptions are the errors in which synchronous operations tell a handler's failure.

@@ -74,9 +74,12 @@ const (
 	policyProperty = "Policy"
 )
 
-// tags returns the tags as APIs take them.
+// tags returns the tags as APIs take them, nil where there are none.
 func (m model) tags() map[string]string {
 	items, _ := m[tagsProperty].([]any)
+	if len(items) == 0 {
+		return nil
+	}
 	out := map[string]string{}
 	for _, item := range items {
 		if t, ok := item.(map[string]any); ok {
@@ -97,6 +100,25 @@ func showTags(tags map[string]string) []any {
 		}
 	}
 	return out
+}
+
+// identify returns a model's primary identifier: its parts joined by bars. It fails while one of them is missing.
+func (r *resource) identify(m model) (string, bool) {
+	parts := make([]string, len(r.schema.Identifier))
+	for i, name := range r.schema.Identifier {
+		part := m.text(name)
+		if part == nil {
+			return "", false
+		}
+		parts[i] = *part
+	}
+	return strings.Join(parts, "|"), true
+}
+
+// parts returns the parts of a primary identifier.
+func parts(id string) (first, second string) {
+	first, second, _ = strings.Cut(id, "|")
+	return first, second
 }
 
 // show returns the properties of a type that an API's output has, those that are never shown left out.
@@ -130,6 +152,8 @@ func present(v *schema.Value, given reflect.Value) (any, bool) {
 		return given.Bool(), true
 	case reflect.Int32, reflect.Int64:
 		return json.Number(strconv.FormatInt(given.Int(), 10)), true
+	case reflect.Float64:
+		return json.Number(strconv.FormatFloat(given.Float(), 'g', -1, 64)), true
 	case reflect.Slice:
 		if given.IsNil() || v.Items == nil {
 			return nil, false
@@ -141,6 +165,15 @@ func present(v *schema.Value, given reflect.Value) (any, bool) {
 			}
 		}
 		return items, true
+	case reflect.Map:
+		if given.IsNil() || given.Type().Elem().Kind() != reflect.String {
+			return nil, false
+		}
+		members := map[string]any{}
+		for _, key := range given.MapKeys() {
+			members[key.String()] = given.MapIndex(key).String()
+		}
+		return members, true
 	case reflect.Struct:
 		members := map[string]any{}
 		for i := range v.Properties {
@@ -164,3 +197,31 @@ func differ(a, b model, path string) bool {
 	y, inB := schema.At(b, path)
 	return inA != inB || !reflect.DeepEqual(x, y)
 }
+
+func jsonNumber[T int32 | int64](n T) json.Number {
+	return json.Number(strconv.FormatInt(int64(n), 10))
+}
+
+// entries are a property that lists keys and values, such as attributes.
+func (m model) entries(property string) map[string]string {
+	items, _ := m[property].([]any)
+	out := map[string]string{}
+	for _, item := range items {
+		if e, ok := item.(map[string]any); ok {
+			key, _ := e["Key"].(string)
+			out[key], _ = e["Value"].(string)
+		}
+	}
+	return out
+}
+
+// showEntries returns keys and values as a property, in order of the keys.
+func showEntries(entries map[string]string) []any {
+	out := []any{}
+	for _, k := range slices.Sorted(maps.Keys(entries)) {
+		out = append(out, map[string]any{"Key": k, "Value": entries[k]})
+	}
+	return out
+}
+
+func jsonText(number string) json.Number { return json.Number(number) }

@@ -3,6 +3,7 @@ package cloudcontrol
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"trellis/internal/api/cloudcontrol/schema"
 	"trellis/internal/aws/model/cloudcontrol"
@@ -12,7 +13,7 @@ import (
 
 // call begins a call that is answered at once.
 func (a *API) call(ctx context.Context) *call {
-	return &call{ctx: ctx, view: a.view, auth: a.auth}
+	return &call{ctx: ctx, view: a.view, auth: a.auth, apis: a.apis}
 }
 
 // CreateResource begins to create a resource.
@@ -40,24 +41,35 @@ func (a *API) CreateResource(ctx context.Context, in *cloudcontrol.CreateResourc
 	if err := a.check(r.schema, want); err != nil {
 		return nil, err
 	}
-	event, err := a.begin(ctx, in.ClientToken, state.ResourceRequest{Type: r.schema.Name, Operation: actions[opCreate], Model: want.json(),
-		Identifier: str(want.text(r.schema.Identifier[0]))}, want.json())
+	id, _ := r.identify(want)
+	event, err := a.begin(ctx, in.ClientToken, state.ResourceRequest{Type: r.schema.Name, Operation: actions[opCreate], Model: want.json(), Identifier: id}, want.json())
 	if err != nil {
 		return nil, err
 	}
 	return &cloudcontrol.CreateResourceOutput{ProgressEvent: event}, nil
 }
 
-// identifier returns the primary identifier that was given, alone or as a JSON object.
+// identifier returns the primary identifier that was given: alone, its parts joined by bars, or as a JSON object.
 func (a *API) identifier(r *resource, given *string) (string, error) {
-	id, name := str(given), r.schema.Identifier[0]
+	id, names := str(given), r.schema.Identifier
+	m := model{}
 	var object map[string]string
-	if len(id) > 0 && id[0] == '{' && json.Unmarshal([]byte(id), &object) == nil && len(object) == 1 && object[name] != "" {
-		id = object[name]
+	if len(id) > 0 && id[0] == '{' && json.Unmarshal([]byte(id), &object) == nil && len(object) == len(names) {
+		for name, part := range object {
+			m[name] = part
+		}
+	} else if parts := strings.SplitN(id, "|", len(names)); len(parts) == len(names) {
+		for i, name := range names {
+			m[name] = parts[i]
+		}
 	}
-	if v, ok := r.schema.Model.Property(name); !ok || !a.checker.Matches(v, id) {
-		return "", invalid("Identifier %s is not valid for identifier %s", clip(id), pointers(r.schema.Identifier))
+	for _, name := range names {
+		part := m.text(name)
+		if v, ok := r.schema.Model.Property(name); part == nil || *part == "" || !ok || !a.checker.Matches(v, *part) {
+			return "", invalid("Identifier %s is not valid for identifier %s", clip(id), pointers(names))
+		}
 	}
+	id, _ = r.identify(m)
 	return id, nil
 }
 
@@ -175,7 +187,8 @@ func (a *API) ListResources(ctx context.Context, in *cloudcontrol.ListResourcesI
 	}
 	out := &cloudcontrol.ListResourcesOutput{TypeName: new(r.schema.Name), ResourceDescriptions: []cloudcontrol.ResourceDescription{}, NextToken: next}
 	for _, m := range found {
-		out.ResourceDescriptions = append(out.ResourceDescriptions, cloudcontrol.ResourceDescription{Identifier: m.text(r.schema.Identifier[0]), Properties: new(m.json())})
+		id, _ := r.identify(m)
+		out.ResourceDescriptions = append(out.ResourceDescriptions, cloudcontrol.ResourceDescription{Identifier: &id, Properties: new(m.json())})
 	}
 	return out, nil
 }

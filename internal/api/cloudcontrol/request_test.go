@@ -25,7 +25,7 @@ func TestCreateRefuses(t *testing.T) {
 		{prefix + "Service", `null`, "ValidationException", "not a JSON object"},
 		{prefix + "Service", `{} {}`, "ValidationException", "not a JSON object"},
 		{prefix + "ResourceGateway", `{}`, "UnsupportedActionException", "AWS::VpcLattice::ResourceGateway"},
-		{"AWS::EC2::VPC", `{}`, "UnsupportedActionException", "AWS::EC2::VPC"},
+		{"AWS::EC2::VPCEndpoint", `{}`, "UnsupportedActionException", "AWS::EC2::VPCEndpoint"},
 		{"AWS::No::Such", `{}`, "TypeNotFoundException", "The type 'AWS::No::Such' cannot be found."},
 	} {
 		_, err := w.CreateResource(w.as(account), &model.CreateResourceInput{TypeName: &test.typeName, DesiredState: &test.desired})

@@ -55,7 +55,7 @@ func (a *API) Run(ctx context.Context) {
 
 // work carries one request out and stores how it ended. The request is cancelled by ctx, given up for now by life.
 func (a *API) work(life, ctx context.Context, r *state.ResourceRequest, again bool) {
-	c := &call{ctx: caller.With(ctx, &r.Caller), view: a.view, auth: a.auth, token: r.Token, again: again, id: r.Identifier, told: r.Identifier != ""}
+	c := &call{ctx: caller.With(ctx, &r.Caller), view: a.view, auth: a.auth, apis: a.apis, token: r.Token, again: again, id: r.Identifier, told: r.Identifier != ""}
 	c.tell = func(id string) error {
 		return a.change(ctx, r.Token, func(row *state.ResourceRequest) { row.Identifier = id })
 	}
@@ -173,7 +173,7 @@ func (a *API) perform(c *call, row *state.ResourceRequest) (err error) {
 
 // made creates a resource and completes it.
 func (r *resource) made(c *call, want model) error {
-	if err := r.create(c, want); err != nil {
+	if err := r.begin(c, want); err != nil {
 		return err
 	}
 	if err := r.stable(c); err != nil {
@@ -183,6 +183,22 @@ func (r *resource) made(c *call, want model) error {
 		return nil
 	}
 	return r.complete(c, want)
+}
+
+// begin creates a resource, of a kind that is made twice where it is asked for twice, only where it was not made before.
+func (r *resource) begin(c *call, want model) error {
+	if r.once && c.again {
+		if c.id == "" {
+			return &failure{serviceInternal, "The server ended while it created the resource, which may exist."}
+		}
+		if _, err := r.read(c, c.id); !fault.Is(err, fault.NotFound) {
+			return err
+		}
+	}
+	if err := r.create(c, want); err != nil || !r.once {
+		return err
+	}
+	return c.show()
 }
 
 const (

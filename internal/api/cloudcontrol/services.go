@@ -1,6 +1,8 @@
 package cloudcontrol
 
 import (
+	"maps"
+
 	"trellis/internal/arn"
 	"trellis/internal/aws/model/vpclattice"
 	"trellis/internal/lattice"
@@ -8,6 +10,14 @@ import (
 
 // resources returns the handlers of every type that is built, by the type's name.
 func resources(l Lattice) map[string]*resource {
+	all := latticeTypes(l)
+	for _, more := range []map[string]*resource{networkTypes(), balancerTypes(), identityTypes(), functionTypes(), accountTypes()} {
+		maps.Copy(all, more)
+	}
+	return all
+}
+
+func latticeTypes(l Lattice) map[string]*resource {
 	return map[string]*resource{
 		"AWS::VpcLattice::ServiceNetwork":                   serviceNetwork(l),
 		"AWS::VpcLattice::Service":                          latticeService(l),

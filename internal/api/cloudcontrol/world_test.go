@@ -14,6 +14,7 @@ import (
 
 	"trellis/internal/api/cloudcontrol"
 	"trellis/internal/api/vpclattice"
+	apimodel "trellis/internal/aws/model"
 	model "trellis/internal/aws/model/cloudcontrol"
 	"trellis/internal/caller"
 	"trellis/internal/fault"
@@ -77,6 +78,13 @@ func (p *permissions) refuse(actions ...string) {
 	}
 }
 
+// noAPIs are the APIs but VPC Lattice, which the whole program's tests have.
+type noAPIs struct{}
+
+func (noAPIs) Do(_ context.Context, api *apimodel.Service, operation string, _ any) (any, error) {
+	return nil, fault.New(fault.Unsupported, "", "There is no %s of %s here.", operation, api.Name)
+}
+
 // world is the API over a VPC Lattice whose only host applies everything at once unless told to lag.
 type world struct {
 	*testing.T
@@ -101,7 +109,7 @@ func newWorldWith(t *testing.T, wrap func(cloudcontrol.Lattice) cloudcontrol.Lat
 	t.Cleanup(func() { _ = w.store.Close() })
 	w.open()
 	w.lattice = wrap(vpclattice.New(w.view, w.now))
-	w.API = cloudcontrol.New(w.view, w.lattice, w.auth, slog.New(slog.DiscardHandler), w.now)
+	w.API = cloudcontrol.New(w.view, w.lattice, noAPIs{}, w.auth, slog.New(slog.DiscardHandler), w.now)
 	w.host(always)
 	w.run()
 	return w
@@ -146,7 +154,7 @@ func (w *world) restart() {
 	w.view.Close()
 	w.open()
 	w.lattice = vpclattice.New(w.view, w.now)
-	w.API = cloudcontrol.New(w.view, w.lattice, w.auth, slog.New(slog.DiscardHandler), w.now)
+	w.API = cloudcontrol.New(w.view, w.lattice, noAPIs{}, w.auth, slog.New(slog.DiscardHandler), w.now)
 	w.run()
 }
 

@@ -10,44 +10,40 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
-// Checker checks models against schemas. It holds the compiled patterns.
+// Checker checks models against schemas. It holds the patterns, which are compiled when they are first needed.
 type Checker struct {
-	patterns map[string]*pattern
+	patterns map[string]func() (*pattern, error)
 }
 
-// NewChecker compiles what the types need. A pattern that does not compile is a mistake of the generator.
-func NewChecker(types []Type) (*Checker, error) {
-	c := &Checker{map[string]*pattern{}}
+// NewChecker is a checker for the types.
+func NewChecker(types []Type) *Checker {
+	c := &Checker{map[string]func() (*pattern, error){}}
 	for i := range types {
-		if err := c.compile(&types[i].Model); err != nil {
-			return nil, fmt.Errorf("schema: %s: %w", types[i].Name, err)
-		}
+		c.collect(&types[i].Model)
 	}
-	return c, nil
+	return c
 }
 
-func (c *Checker) compile(v *Value) error {
+func (c *Checker) collect(v *Value) {
 	if v.Pattern != "" && c.patterns[v.Pattern] == nil {
-		p, err := compilePattern(v.Pattern)
-		if err != nil {
-			return err
-		}
-		c.patterns[v.Pattern] = p
+		c.patterns[v.Pattern] = sync.OnceValues(func() (*pattern, error) { return compilePattern(v.Pattern) })
 	}
 	if v.Items != nil {
-		if err := c.compile(v.Items); err != nil {
-			return err
-		}
+		c.collect(v.Items)
 	}
 	for i := range v.Properties {
-		if err := c.compile(&v.Properties[i].Value); err != nil {
-			return err
-		}
+		c.collect(&v.Properties[i].Value)
 	}
-	return nil
+}
+
+// matches reports whether a text matches a pattern; one that cannot be understood matches nothing.
+func (c *Checker) matches(text, s string) bool {
+	p, err := c.patterns[text]()
+	return err == nil && p.match(s)
 }
 
 // Check returns a message for each way in which a model breaks its schema, as CloudFormation words them: with the place,
@@ -60,6 +56,9 @@ func (c *Checker) Check(t *Type, model map[string]any) []string {
 func (c *Checker) Matches(v *Value, text string) bool { return len(c.value("#", v, text, nil)) == 0 }
 
 func (c *Checker) value(at string, v *Value, given any, out []string) []string {
+	if v.Kind == Any {
+		return out
+	}
 	if kind := kindOf(given); kind != v.Kind.Name() && (v.Kind != Number || kind != "Integer") {
 		return append(out, fmt.Sprintf("%s: expected type: %s, found: %s", at, v.Kind.Name(), kind))
 	}
@@ -73,6 +72,9 @@ func (c *Checker) value(at string, v *Value, given any, out []string) []string {
 		}
 		if v.HasMax && n > float64(v.Max) {
 			out = append(out, constraint(at, "maximum"))
+		}
+		if len(v.Enum) > 0 && !slices.Contains(v.Enum, given.String()) {
+			out = append(out, constraint(at, "enum"))
 		}
 	case []any:
 		if v.HasMin && len(given) < v.Min {
@@ -106,7 +108,7 @@ func (c *Checker) text(at string, v *Value, s string, out []string) []string {
 	if len(v.Enum) > 0 && !slices.Contains(v.Enum, s) {
 		out = append(out, constraint(at, "enum"))
 	}
-	if v.Pattern != "" && !c.patterns[v.Pattern].match(s) {
+	if v.Pattern != "" && !c.matches(v.Pattern, s) {
 		out = append(out, constraint(at, "pattern"))
 	}
 	return out
@@ -182,7 +184,8 @@ func repeats(items []any) bool {
 	return false
 }
 
-// pattern is a regular expression in which negative lookaheads may follow the beginning, as in ^(?!svc-)[a-z-]+$.
+// pattern is a regular expression in which negative lookaheads may follow the beginning, as in ^(?!svc-)[a-z-]+$, and a
+// negative lookbehind may stand before the end, as in [a-z-]+(?<!-)$.
 type pattern struct {
 	want   *regexp.Regexp
 	banned []*regexp.Regexp
@@ -197,8 +200,20 @@ func (p *pattern) match(s string) bool {
 	return p.want.MatchString(s)
 }
 
+// codePoint is how schemas write characters by their number.
+var codePoint = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
+
 func compilePattern(text string) (*pattern, error) {
 	p := &pattern{}
+	text = codePoint.ReplaceAllString(strings.ReplaceAll(text, `\Z`, `\z`), `\x{$1}`)
+	if begin := strings.LastIndex(text, "(?<!"); begin >= 0 && strings.HasSuffix(text, ")$") {
+		b, err := regexp.Compile("(?:" + text[begin+len("(?<!"):len(text)-len(")$")] + ")$")
+		if err != nil {
+			return nil, err
+		}
+		p.banned = append(p.banned, b)
+		text = text[:begin] + "$"
+	}
 	rest, anchored := strings.CutPrefix(text, "^")
 	for anchored && strings.HasPrefix(rest, "(?!") {
 		n := groupEnd(rest)

@@ -8,7 +8,8 @@ import "strings"
 type Kind uint8
 
 const (
-	String Kind = iota + 1
+	Any    Kind = iota // of several types: it is not checked
+	String Kind = iota
 	Integer
 	Number
 	Boolean
@@ -18,7 +19,7 @@ const (
 
 // Name is how validation messages call the kind.
 func (k Kind) Name() string {
-	return [...]string{"", "String", "Integer", "Number", "Boolean", "JSONArray", "JSONObject"}[k]
+	return [...]string{"Any", "String", "Integer", "Number", "Boolean", "JSONArray", "JSONObject"}[k]
 }
 
 // Value is what a value may be.
@@ -53,7 +54,7 @@ func (v *Value) Property(name string) (*Value, bool) {
 	return nil, false
 }
 
-// Type is a resource type. Paths are names joined by slashes, such as "Config/Port".
+// Type is a resource type. Paths are names joined by slashes, such as "Config/Port"; a * stands for every item of a list.
 type Type struct {
 	Name  string
 	Model Value
@@ -91,6 +92,15 @@ func Drop(model map[string]any, path string) {
 	first, rest, nested := strings.Cut(path, "/")
 	if !nested {
 		delete(model, first)
+		return
+	}
+	if each, ok := strings.CutPrefix(rest, "*/"); ok {
+		items, _ := model[first].([]any)
+		for _, item := range items {
+			if m, ok := item.(map[string]any); ok {
+				Drop(m, each)
+			}
+		}
 		return
 	}
 	if m, ok := model[first].(map[string]any); ok {

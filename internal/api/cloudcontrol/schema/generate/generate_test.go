@@ -15,7 +15,8 @@ const house = `{
     "Arn": {"type": "string", "pattern": "^arn$"},
     "Name": {"type": "string", "minLength": 0, "maxLength": 8, "enum": ["a", "b"], "description": "words"},
     "Doors": {"type": "array", "uniqueItems": true, "items": {"$ref": "#/definitions/Door"}},
-    "Plan": {"type": "object"}, "Sold": {"type": "boolean"}, "Size": {"type": "number"}},
+    "Plan": {"type": "object"}, "Rooms": {"type": "object", "additionalProperties": false, "patternProperties": {"^a": {}}},
+    "Paint": {"type": ["object", "string"]}, "Year": {"type": "integer", "enum": [1, 20]}, "Sold": {"type": "boolean"}, "Size": {"type": "number"}},
   "required": ["Name"], "readOnlyProperties": ["/properties/Arn"], "createOnlyProperties": ["/properties/Plan/Roof"],
   "primaryIdentifier": ["/properties/Arn"], "additionalIdentifiers": [["/properties/Name"]],
   "handlers": {"read": {}, "list": {"handlerSchema": {"properties": {"Name": {}}, "required": ["Name"]}}},
@@ -32,7 +33,8 @@ func TestGenerate(t *testing.T) {
 		`{"Arn", Value{Kind: String, Pattern: ` + "`^arn$`" + `}}`,
 		`{"Doors", Value{Kind: Array, Unique: true, Items: &Value{Kind: Object, Properties: []Property{ {"Width", Value{Kind: Integer, Min: 0, HasMin: true, Max: 9, HasMax: true}}, }, Required: []string{"Width"}}}}`,
 		`{"Name", Value{Kind: String, Max: 8, HasMax: true, Enum: []string{"a", "b"}}}`,
-		`{"Plan", Value{Kind: Object, Open: true}}`, `{"Size", Value{Kind: Number}}`, `{"Sold", Value{Kind: Boolean}}`,
+		`{"Plan", Value{Kind: Object, Open: true}}`, `{"Rooms", Value{Kind: Object, Open: true}}`, `{"Paint", Value{Kind: Any}}`,
+		`{"Year", Value{Kind: Integer, Enum: []string{"1", "20"}}}`, `{"Size", Value{Kind: Number}}`, `{"Sold", Value{Kind: Boolean}}`,
 		`ReadOnly: []string{"Arn"}, CreateOnly: []string{"Plan/Roof"}, Identifier: []string{"Arn"}, Alternatives: [][]string{{"Name"}},`,
 		`TagProperty: "Tags", TagOnCreate: true, TagUpdatable: false,`,
 		`Handlers: []string{"list", "read"}, ListBy: []string{"Name"}, ListRequired: []string{"Name"},`,
@@ -51,12 +53,10 @@ func TestGenerateRefuses(t *testing.T) {
 	change := func(old, new string) string { return strings.Replace(house, old, new, 1) }
 	for name, text := range map[string]string{
 		"no such type":      change("A::B::House", "A::B::Hut"),
-		"several types":     change(`"type": "boolean"`, `"type": ["boolean"]`),
-		"no type":           change(`"type": "boolean"`, `"anyOf": []`),
-		"one of":            change(`"Plan": {"type": "object"`, `"Plan": {"type": "object", "oneOf": []`),
+		"unknown type":      change(`"type": "boolean"`, `"type": "door"`),
 		"unknown reference": change("#/definitions/Door", "#/definitions/Window"),
 		"circle":            change(`"type": "integer", "minimum": 0, "maximum": 9`, `"$ref": "#/definitions/Door"`),
-		"items pointer":     change("/properties/Plan/Roof", "/properties/Doors/*/Width"),
+		"escaped pointer":   change("/properties/Plan/Roof", "/properties/Plan~1Roof"),
 		"no JSON":           "{",
 	} {
 		if source, err := generate([][]byte{[]byte(text)}, []string{"A::B::House"}); err == nil {
