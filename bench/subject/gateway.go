@@ -151,6 +151,6 @@ func table(target netip.AddrPort, p proxy.Policy) *proxy.Table {
 		Listeners: []*proxy.Listener{{Port: 80, Protocol: proxy.HTTP, Default: proxy.Action{Groups: []proxy.WeightedGroup{{Group: group, Weight: 100}}}}}}
 	network := &proxy.ServiceNetwork{ID: "sn-0123456789abcdefg", ARN: prefix + "servicenetwork/sn-0123456789abcdefg",
 		Auth: proxy.Auth{Type: proxy.AuthNone}, Services: []*proxy.Service{service}}
-	return &proxy.Table{VPCs: []*proxy.VPC{{Namespace: "blue", ID: "vpc-0123456789abcdef0", ARN: "arn:aws:ec2:us-west-2:" + account + ":vpc/vpc-0123456789abcdef0",
-		Owner: account, Network: network, Bindings: []netip.AddrPort{netip.MustParseAddrPort("169.254.171.33:80")}}}}
+	return proxy.NewTable([]*proxy.VPC{{Namespace: "blue", ID: "vpc-0123456789abcdef0", ARN: "arn:aws:ec2:us-west-2:" + account + ":vpc/vpc-0123456789abcdef0",
+		Owner: account, Network: network, Bindings: []netip.AddrPort{netip.MustParseAddrPort("169.254.171.33:80")}}}, nil)
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"trellis/internal/function"
+	"trellis/internal/ordered"
 	"trellis/internal/plan"
 	"trellis/internal/proxy"
 	"trellis/internal/proxy/server"
@@ -25,7 +27,7 @@ import (
 type (
 	network interface {
 		Apply(context.Context, substrate.Config) ([]substrate.Problem, error)
-		Resync(context.Context) ([]substrate.Problem, error)
+		Resync(ctx context.Context, enough func() bool) ([]substrate.Problem, error)
 	}
 	listeners interface {
 		Apply(context.Context, *proxy.Table) error
@@ -37,7 +39,7 @@ type (
 		Failed() bool
 	}
 	functions interface {
-		Apply(context.Context, []sandbox.Function) ([]sandbox.Status, error)
+		Apply(context.Context, []*sandbox.Function) ([]sandbox.Status, error)
 	}
 )
 
@@ -54,10 +56,14 @@ type host struct {
 	disabled string
 
 	last plan.Host
+	// names makes zones, waiting says that there is a newer plan, and looked is when the kernel was read back.
+	names   resolver.Compiler
+	waiting func() bool
+	looked  time.Time
 	// again says that what works in the namespaces is to be tried again although the plan has not changed.
 	again bool
-	// broken are the failures of what works in the namespaces, failures all there are.
-	broken, failures map[string]string
+	// broken are the failures of what works in the namespaces, failed those of functions among them, failures all there are.
+	broken, failed, failures map[string]string
 }
 
 // resync is how long a plan may stand before it is held against the kernel again.
@@ -88,6 +94,7 @@ func (h *host) run(ctx context.Context, first chan<- struct{}) {
 			}
 		}
 	}, reconcile.Pacing{Resync: resync})
+	h.waiting = loop.Waiting
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -107,67 +114,68 @@ func (h *host) run(ctx context.Context, first chan<- struct{}) {
 	}
 }
 
-// apply makes a plan real: what is to go goes names first, then listeners, then the kernel's things, and what is new comes
-// in the opposite order. So a name never leads where nobody listens, and a namespace is dropped only when nothing uses it.
+// apply makes a plan real, and now and then puts right what is no longer as it was applied.
 func (h *host) apply(ctx context.Context, p plan.Host) error {
-	if p.Revision == h.last.Revision && h.last.Proxy != nil {
-		return h.restore(ctx, p)
+	if h.last.Proxy == nil || p.Revision != h.last.Revision {
+		if err := h.advance(ctx, p); err != nil || time.Since(h.looked) < resync {
+			return err
+		}
 	}
-	if gone := namespacesOf(h.last.Network); len(gone) > 0 {
-		kept := namespacesOf(p.Network)
-		maps.DeleteFunc(gone, func(id string, _ bool) bool { return kept[id] })
-		if len(gone) > 0 {
-			if err := h.letGo(ctx, p, gone); err != nil {
-				return err
-			}
+	return h.restore(ctx, p)
+}
+
+// advance goes from the plan before to the next: what is to go goes names first, then listeners, then the kernel's things,
+// and what is new comes in the opposite order. So a name never leads where nobody listens, and a namespace is dropped only
+// when nothing uses it.
+func (h *host) advance(ctx context.Context, p plan.Host) error {
+	if gone, coming := moves(h.last.Network, p.Network); len(gone) > 0 {
+		if err := h.letGo(ctx, p, gone, coming); err != nil {
+			return err
 		}
 	}
 	problems, err := h.network.Apply(ctx, p.Network)
 	if err != nil {
 		return err
 	}
+	if h.last.Proxy == nil {
+		h.looked = time.Now()
+	}
+	before := h.last
 	h.last = p
-	err = h.serve(ctx, p)
+	err = h.serve(ctx, p, before.Functions)
 	h.note(p, problems)
 	return err
 }
 
 // restore puts right what is no longer as it was applied.
 func (h *host) restore(ctx context.Context, p plan.Host) error {
-	problems, err := h.network.Resync(ctx)
+	h.looked = time.Now()
+	problems, err := h.network.Resync(ctx, h.waiting)
 	if err != nil {
 		return err
 	}
 	if h.again || h.listeners.Failed() || h.resolvers.Failed() {
-		err = h.serve(ctx, p)
+		err = h.serve(ctx, p, p.Functions)
 	}
 	h.note(p, problems)
 	return err
 }
 
-// letGo takes everything that uses the namespaces out of them.
-func (h *host) letGo(ctx context.Context, p plan.Host, gone map[string]bool) error {
+// letGo takes everything that uses the namespaces that are to go out of them. Those that are coming are not there yet.
+func (h *host) letGo(ctx context.Context, p plan.Host, gone, coming map[string]bool) error {
 	names := p.Names
-	names.VPCs = nil
-	for _, v := range p.Names.VPCs {
-		if namespacesOf(h.last.Network)[v.ID] {
-			names.VPCs = append(names.VPCs, v)
-		}
-	}
-	if err := h.resolvers.Apply(ctx, resolver.Compile(names)); err != nil {
+	names.VPCs = slices.DeleteFunc(slices.Clone(names.VPCs), func(v *resolver.VPC) bool { return coming[v.ID] })
+	if err := h.resolvers.Apply(ctx, h.names.Compile(names)); err != nil {
 		h.log.Warn("some resolvers did not stop well", "error", err)
 	}
 	table := *p.Proxy
-	table.VPCs, table.LoadBalancers = nil, nil
-	old := namespacesOf(h.last.Network)
-	for _, v := range p.Proxy.VPCs {
-		if old[v.Namespace] {
-			table.VPCs = append(table.VPCs, v)
-		}
-	}
-	for _, lb := range p.Proxy.LoadBalancers {
-		if old[lb.Namespace] {
-			table.LoadBalancers = append(table.LoadBalancers, lb)
+	table.VPCs = slices.DeleteFunc(slices.Clone(table.VPCs), func(v *proxy.VPC) bool { return coming[v.Namespace] })
+	table.LoadBalancers = slices.Clone(table.LoadBalancers)
+	for i, lb := range table.LoadBalancers {
+		if there := slices.DeleteFunc(slices.Clone(lb.Nodes), func(n proxy.Node) bool { return coming[n.Namespace] }); len(there) < len(lb.Nodes) {
+			part := *lb
+			part.Nodes = there
+			table.LoadBalancers[i] = &part
 		}
 	}
 	if err := h.listeners.Apply(ctx, &table); err != nil {
@@ -190,7 +198,8 @@ func (h *host) letGo(ctx context.Context, p plan.Host, gone map[string]bool) err
 
 // serve makes real what works inside the namespaces. What one resource lacks is that resource's failure, and is tried
 // again at the next resync.
-func (h *host) serve(ctx context.Context, p plan.Host) error {
+func (h *host) serve(ctx context.Context, p plan.Host, running []*sandbox.Function) error {
+	again := h.again
 	h.again, h.broken = true, map[string]string{}
 	lacking := false
 	if err := h.listeners.Apply(ctx, p.Proxy); err != nil {
@@ -207,21 +216,15 @@ func (h *host) serve(ctx context.Context, p plan.Host) error {
 			h.broken[one.Binding.Namespace] = one.Error()
 		}
 	}
-	statuses, err := h.functions.Apply(ctx, p.Functions)
-	if err != nil {
-		return err
-	}
-	for _, s := range statuses {
-		if s.State != sandbox.Failed {
-			continue
+	if again || !slices.Equal(running, p.Functions) {
+		retry, err := h.prepare(ctx, p.Functions)
+		if err != nil {
+			return err
 		}
-		lacking = lacking || s.ReasonCode == process.ReasonInternal
-		h.broken[s.Function] = s.Reason
-		if name, version := function.Split(s.Function); version == sandbox.Latest {
-			h.broken[name] = s.Reason
-		}
+		lacking = lacking || retry
 	}
-	err = h.resolvers.Apply(ctx, resolver.Compile(p.Names))
+	maps.Copy(h.broken, h.failed)
+	err := h.resolvers.Apply(ctx, h.names.Compile(p.Names))
 	var perVPC resolverserver.Errors
 	switch {
 	case errors.As(err, &perVPC):
@@ -235,6 +238,26 @@ func (h *host) serve(ctx context.Context, p plan.Host) error {
 	}
 	h.again = lacking
 	return nil
+}
+
+// prepare makes functions ready to run. It reports whether that should be tried again.
+func (h *host) prepare(ctx context.Context, all []*sandbox.Function) (lacking bool, err error) {
+	statuses, err := h.functions.Apply(ctx, all)
+	if err != nil {
+		return false, err
+	}
+	h.failed = map[string]string{}
+	for _, s := range statuses {
+		if s.State != sandbox.Failed {
+			continue
+		}
+		lacking = lacking || s.ReasonCode == process.ReasonInternal
+		h.failed[s.Function] = s.Reason
+		if name, version := function.Split(s.Function); version == sandbox.Latest {
+			h.failed[name] = s.Reason
+		}
+	}
+	return lacking, nil
 }
 
 // note lists what could not be made real. What a network lacks is why nothing works inside.
@@ -262,14 +285,28 @@ func (h *host) report(ctx context.Context, revision int64) error {
 	})
 }
 
-// namespacesOf lists the namespaces of a network: its VPCs and its interfaces.
-func namespacesOf(c substrate.Config) map[string]bool {
-	out := map[string]bool{}
-	for _, v := range c.VPCs {
-		out[v.ID] = true
-		for _, i := range v.Interfaces {
-			out[i.ID] = true
+// moves lists the namespaces that are to go, and those that are to come: of VPCs and of interfaces.
+func moves(before, after substrate.Config) (gone, coming map[string]bool) {
+	gone, coming = map[string]bool{}, map[string]bool{}
+	for old, now := range ordered.Diff(before.VPCs, after.VPCs, (*substrate.VPC).Key) {
+		for _, one := range []struct {
+			vpc *substrate.VPC
+			ids map[string]bool
+		}{{old, gone}, {now, coming}} {
+			if one.vpc == nil {
+				continue
+			}
+			one.ids[one.vpc.ID] = true
+			for _, i := range one.vpc.Interfaces {
+				one.ids[i.ID] = true
+			}
 		}
 	}
-	return out
+	for id := range gone {
+		if coming[id] {
+			delete(gone, id)
+			delete(coming, id)
+		}
+	}
+	return gone, coming
 }

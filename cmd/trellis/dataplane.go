@@ -169,13 +169,15 @@ type (
 func (absentNetwork) Apply(context.Context, substrate.Config) ([]substrate.Problem, error) {
 	return nil, nil
 }
-func (absentNetwork) Resync(context.Context) ([]substrate.Problem, error) { return nil, nil }
-func (absentListeners) Apply(context.Context, *proxy.Table) error         { return nil }
-func (absentListeners) Drain(context.Context, string) error               { return nil }
-func (absentListeners) Failed() bool                                      { return false }
-func (absentResolvers) Apply(context.Context, *resolver.Zones) error      { return nil }
-func (absentResolvers) Failed() bool                                      { return false }
-func (absentFunctions) Apply(context.Context, []sandbox.Function) ([]sandbox.Status, error) {
+func (absentNetwork) Resync(context.Context, func() bool) ([]substrate.Problem, error) {
+	return nil, nil
+}
+func (absentListeners) Apply(context.Context, *proxy.Table) error    { return nil }
+func (absentListeners) Drain(context.Context, string) error          { return nil }
+func (absentListeners) Failed() bool                                 { return false }
+func (absentResolvers) Apply(context.Context, *resolver.Zones) error { return nil }
+func (absentResolvers) Failed() bool                                 { return false }
+func (absentFunctions) Apply(context.Context, []*sandbox.Function) ([]sandbox.Status, error) {
 	return nil, nil
 }
 

@@ -35,6 +35,10 @@ var layers = []layer{
 		why: "every package uses them, so they use none",
 	},
 	{
+		packages: []string{"internal/ordered"}, pure: true,
+		why: "comparing what is wanted with what was is the same for all that is wanted",
+	},
+	{
 		packages: []string{"internal/caller", "internal/tag"}, imports: []string{"internal/fault", "internal/arn"}, pure: true,
 		why: "they are words that every API shares, and need only the two below them",
 	},
@@ -107,7 +111,7 @@ var layers = []layer{
 			"so no kernel error can reach a caller but as a status; and no API calls another, so each can be read alone",
 	},
 	{
-		packages: effects, imports: join(basics, domain, []string{"internal/iam", "internal/proxy/http1"}), pure: true,
+		packages: effects, imports: join(basics, domain, []string{"internal/iam", "internal/ordered", "internal/proxy/http1"}), pure: true,
 		why: "what should be is data, worked out and tested without privilege; only a sibling makes system calls",
 	},
 	{
@@ -121,11 +125,11 @@ var layers = []layer{
 	},
 	{
 		packages: []string{"internal/plan"},
-		imports:  join(basics, domain, effects, []string{"internal/guard", "internal/iam", "internal/state", "internal/store"}), pure: true,
+		imports:  join(basics, domain, effects, []string{"internal/guard", "internal/iam", "internal/ordered", "internal/state", "internal/store"}), pure: true,
 		why: "Compile is a function from a snapshot to data: it neither stores nor applies",
 	},
 	{
-		packages: []string{"internal/substrate/linux"}, imports: join(basics, domain, []string{"internal/substrate"}),
+		packages: []string{"internal/substrate/linux"}, imports: join(basics, domain, []string{"internal/ordered", "internal/substrate"}),
 		why: "an effect knows its own data and no other effect; where two meet, the user declares an interface and cmd passes the value",
 	},
 	{
@@ -177,7 +181,7 @@ type guard struct {
 var guards = []guard{
 	{"go.uber.org/zap", []string{"internal/store/etcd"}, "the client of etcd logs with it, unless it is told not to"},
 	{"go.etcd.io/...", []string{"internal/store/etcd", "test/cluster"}, "etcd is one implementation of a contract, and its members are what tests kill"},
-	{"github.com/tidwall/btree", []string{"internal/state", "internal/store/mem"}, "ordered copy-on-write indexes of snapshots"},
+	{"github.com/tidwall/btree", []string{"internal/state", "internal/store/mem", "internal/resolver"}, "ordered copy-on-write indexes of snapshots, and of names"},
 	{"github.com/vishvananda/...", []string{"internal/substrate/linux", "internal/sandbox/process"}, "netlink is the kernel's door, and effects stand at it"},
 	{"github.com/google/nftables/...", []string{"internal/substrate/linux"}, "as netlink"},
 	{"github.com/mdlayher/...", []string{"internal/substrate/linux"}, "nftables' own sockets"},

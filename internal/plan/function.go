@@ -12,25 +12,26 @@ import (
 	"trellis/internal/vpc"
 )
 
-func (b *builder) functions() []sandbox.Function {
-	var out []sandbox.Function
-	for c := range state.FunctionConfigs.All(b.Snapshot) {
-		f, ok := state.Functions.Get(b, c.Function)
-		if !ok {
-			continue
-		}
-		one, err := b.function(f, c)
-		if err != nil {
-			b.problem(c.Qualified(), err)
-			continue
-		}
-		out = append(out, one)
+func (b *builder) function(qualified string) *sandbox.Function {
+	c, ok := state.FunctionConfigs.Get(b, qualified)
+	if !ok {
+		return nil
+	}
+	f, ok := state.Functions.Get(b, c.Function)
+	if !ok {
+		return nil
+	}
+	out, err := b.version(f, c)
+	if err != nil {
+		b.problem(qualified, err)
+		return nil
 	}
 	return out
 }
 
-func (b *builder) function(f *function.Function, c *function.Config) (sandbox.Function, error) {
-	out := sandbox.Function{ARN: c.Function, Version: c.Version, Runtime: c.Runtime, Handler: c.Handler, Environment: c.Environment, Role: c.Role,
+// version is one configuration of a function.
+func (b *builder) version(f *function.Function, c *function.Config) (*sandbox.Function, error) {
+	out := &sandbox.Function{ARN: c.Function, Version: c.Version, Runtime: c.Runtime, Handler: c.Handler, Environment: c.Environment, Role: c.Role,
 		MemoryMB: int(c.Memory), EphemeralMB: int(c.Ephemeral), Timeout: time.Duration(c.Timeout) * time.Second, LogGroup: c.LogGroup}
 	var err error
 	if out.Code, err = digest(c.CodeSHA256); err != nil {

@@ -16,41 +16,44 @@ import (
 // peeringActive is the one status in which packets pass.
 const peeringActive = "active"
 
-// indexLattice finds which VPCs are associated with a service network and which hold targets.
-func (b *builder) indexLattice() {
-	b.associations, b.targets = map[string]string{}, map[string]bool{}
-	for a := range state.NetworkVPCs.All(b.Snapshot) {
+func (b *builder) peering(id string) *substrate.Peering {
+	p, ok := state.Peerings.Get(b, id)
+	if !ok || p.Status != peeringActive {
+		return nil
+	}
+	return &substrate.Peering{ID: p.ID, Requester: p.Requester.VPC, Accepter: p.Accepter.VPC}
+}
+
+// association returns the live service network association of a VPC, nil if there is none.
+func association(r state.Reader, vpcID string) *lattice.NetworkVPC {
+	var live *lattice.NetworkVPC
+	for a := range state.NetworkVPCs.By(r, state.ByVPC, vpcID) {
 		if !a.Deleting {
-			b.associations[a.VPC] = a.ID
+			live = a
 		}
 	}
-	for g := range state.TargetGroups.All(b.Snapshot) {
-		if !g.Deleting && g.VPC != "" {
-			b.targets[g.VPC] = true
-		}
-	}
+	return live
 }
 
-func (b *builder) network() substrate.Config {
-	cfg := substrate.Config{LatticePrefixes: []netip.Prefix{lattice.RangeV4, lattice.RangeV6}}
-	for v := range state.VPCs.All(b.Snapshot) {
-		cfg.VPCs = append(cfg.VPCs, b.vpc(v))
-	}
-	for p := range state.Peerings.All(b.Snapshot) {
-		if p.Status == peeringActive {
-			cfg.Peerings = append(cfg.Peerings, substrate.Peering{ID: p.ID, Requester: p.Requester.VPC, Accepter: p.Accepter.VPC})
+// holdsTargets says whether a target group is in the VPC.
+func (b *builder) holdsTargets(vpcID string) bool {
+	for g := range state.TargetGroups.By(b, state.ByVPC, vpcID) {
+		if !g.Deleting {
+			return true
 		}
 	}
-	return cfg
+	return false
 }
 
-func (b *builder) vpc(v *vpc.VPC) substrate.VPC {
-	out := substrate.VPC{ID: v.ID, CIDRs: blocks(v)}
-	switch id, associated := b.associations[v.ID]; {
-	case associated:
-		a, _ := state.NetworkVPCs.Get(b, id)
+func (b *builder) vpc(id string) *substrate.VPC {
+	v, ok := state.VPCs.Get(b, id)
+	if !ok {
+		return nil
+	}
+	out := &substrate.VPC{ID: v.ID, CIDRs: blocks(v)}
+	if a := association(b, v.ID); a != nil {
 		out.Lattice, out.LatticeGroups = substrate.LatticeAssociated, a.SecurityGroups
-	case b.targets[v.ID]:
+	} else if b.holdsTargets(v.ID) {
 		out.Lattice = substrate.LatticeTargets
 	}
 	if v.DNSSupport {
@@ -222,42 +225,43 @@ func protocolNumber(name string) (int, error) {
 	return n, nil
 }
 
-// names says what the resolvers answer.
-func (b *builder) names() resolver.Desired {
-	var d resolver.Desired
-	for s := range state.Services.All(b.Snapshot) {
-		if s.Deleting {
-			continue
-		}
+// publicName is the name of a service or a load balancer.
+func (b *builder) publicName(key string) *resolver.Host {
+	if s, ok := state.Services.Get(b, key); ok && !s.Deleting {
 		v4, v6 := lattice.Addresses(s.ID)
-		d.Public = append(d.Public, resolver.Host{Name: s.Domain(), Addrs: []netip.Addr{v4, v6}})
+		return &resolver.Host{Name: s.Domain(), Addrs: []netip.Addr{v4, v6}}
 	}
-	for lb := range state.LoadBalancers.All(b.Snapshot) {
-		d.Public = append(d.Public, resolver.Host{Name: lb.DNSName(), Addrs: b.addresses(lb.Interfaces)})
+	if lb, ok := state.LoadBalancers.Get(b, key); ok {
+		return &resolver.Host{Name: lb.DNSName(), Addrs: b.addresses(lb.Interfaces)}
 	}
-	peers := map[string][]string{}
-	for p := range state.Peerings.All(b.Snapshot) {
+	return nil
+}
+
+// names says what the resolver of a VPC answers.
+func (b *builder) names(id string) *resolver.VPC {
+	v, ok := state.VPCs.Get(b, id)
+	if !ok {
+		return nil
+	}
+	out := &resolver.VPC{ID: v.ID, EnableDNSSupport: v.DNSSupport, EnableDNSHostnames: v.DNSHostnames}
+	for p := range state.Peerings.By(b, state.ByVPC, v.ID) {
 		if p.Status != peeringActive {
 			continue
 		}
-		if p.Requester.RemoteDNS {
-			peers[p.Accepter.VPC] = append(peers[p.Accepter.VPC], p.Requester.VPC)
+		if p.Requester.RemoteDNS && p.Accepter.VPC == v.ID {
+			out.Peers = append(out.Peers, p.Requester.VPC)
 		}
-		if p.Accepter.RemoteDNS {
-			peers[p.Requester.VPC] = append(peers[p.Requester.VPC], p.Accepter.VPC)
+		if p.Accepter.RemoteDNS && p.Requester.VPC == v.ID {
+			out.Peers = append(out.Peers, p.Accepter.VPC)
 		}
 	}
-	for v := range state.VPCs.All(b.Snapshot) {
-		out := resolver.VPC{ID: v.ID, EnableDNSSupport: v.DNSSupport, EnableDNSHostnames: v.DNSHostnames, Peers: peers[v.ID]}
-		if v.DNSSupport {
-			out.Listen = resolver.Addresses(v.CIDRs[0].Prefix)
-		}
-		for i := range state.Interfaces.By(b, state.ByVPC, v.ID) {
-			out.Interfaces = append(out.Interfaces, resolver.Interface{PrivateName: vpc.Name(i.Addr, v.Region), Private: i.Addr})
-		}
-		d.VPCs = append(d.VPCs, out)
+	if v.DNSSupport {
+		out.Listen = resolver.Addresses(v.CIDRs[0].Prefix)
 	}
-	return d
+	for i := range state.Interfaces.By(b, state.ByVPC, v.ID) {
+		out.Interfaces = append(out.Interfaces, resolver.Interface{PrivateName: vpc.Name(i.Addr, v.Region), Private: i.Addr})
+	}
+	return out
 }
 
 func (b *builder) addresses(interfaces []string) []netip.Addr {

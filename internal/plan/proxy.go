@@ -11,70 +11,43 @@ import (
 	"trellis/internal/arn"
 	"trellis/internal/balancer"
 	"trellis/internal/guard"
-	"trellis/internal/iam"
 	"trellis/internal/lattice"
 	"trellis/internal/proxy"
 	"trellis/internal/state"
 	"trellis/internal/vpc"
 )
 
-func (b *builder) proxy() *proxy.Table {
-	b.groups = map[string]*proxy.TargetGroup{}
-	t := &proxy.Table{}
-	networks := map[string]*proxy.ServiceNetwork{}
-	services := map[string]*proxy.Service{}
-	for _, id := range sortedValues(b.associations) {
-		a, _ := state.NetworkVPCs.Get(b, id)
-		v, ok := state.VPCs.Get(b, a.VPC)
-		if !ok {
-			b.problem(a.ID, fmt.Errorf("VPC %s does not exist", a.VPC))
-			continue
-		}
-		out := &proxy.VPC{Namespace: v.ID, ID: v.ID, ARN: arn.New("ec2", v.Region, v.Account, "vpc/"+v.ID).String(), Owner: v.Account}
-		if networks[a.Network] == nil {
-			networks[a.Network] = b.serviceNetwork(a.Network, services)
-		}
-		out.Network = networks[a.Network]
-		out.Bindings = bindings(out.Network)
-		t.VPCs = append(t.VPCs, out)
-	}
-	for lb := range state.LoadBalancers.All(b.Snapshot) {
-		t.LoadBalancers = append(t.LoadBalancers, b.loadBalancer(lb)...)
-	}
-	return t
-}
-
-func sortedValues(m map[string]string) []string {
-	out := make([]string, 0, len(m))
-	for _, v := range m {
-		out = append(out, v)
-	}
-	slices.Sort(out)
-	return out
-}
-
-// bindings are the addresses and ports that the services of a network are reached at.
-func bindings(n *proxy.ServiceNetwork) []netip.AddrPort {
-	if n == nil {
+// front is a VPC that is associated with a service network.
+func (b *builder) front(id string) *proxy.VPC {
+	v, ok := state.VPCs.Get(b, id)
+	if !ok {
 		return nil
 	}
-	seen := map[netip.AddrPort]bool{}
-	for _, s := range n.Services {
-		v4, v6 := lattice.Addresses(s.ID)
-		for _, l := range s.Listeners {
-			seen[netip.AddrPortFrom(v4, l.Port)] = true
-			seen[netip.AddrPortFrom(v6, l.Port)] = true
-		}
+	a := association(b, id)
+	if a == nil {
+		return nil
 	}
-	out := make([]netip.AddrPort, 0, len(seen))
-	for a := range seen {
-		out = append(out, a)
+	out := &proxy.VPC{Namespace: v.ID, ID: v.ID, ARN: arn.New("ec2", v.Region, v.Account, "vpc/"+v.ID).String(), Owner: v.Account}
+	if out.Network = use(b, b.c.networks, a.Network); out.Network != nil {
+		out.Bindings = out.Network.Bindings
 	}
-	slices.SortFunc(out, netip.AddrPort.Compare)
 	return out
 }
 
-func (b *builder) serviceNetwork(id string, services map[string]*proxy.Service) *proxy.ServiceNetwork {
+// bindings are the addresses and ports that services are reached at.
+func bindings(services []*proxy.Service) []netip.AddrPort {
+	var out []netip.AddrPort
+	for _, s := range services {
+		v4, v6 := lattice.Addresses(s.ID)
+		for _, l := range s.Listeners {
+			out = append(out, netip.AddrPortFrom(v4, l.Port), netip.AddrPortFrom(v6, l.Port))
+		}
+	}
+	slices.SortFunc(out, netip.AddrPort.Compare)
+	return slices.Clip(slices.Compact(out))
+}
+
+func (b *builder) serviceNetwork(id string) *proxy.ServiceNetwork {
 	n, ok := state.Networks.Get(b, id)
 	if !ok || n.Deleting {
 		return nil
@@ -84,13 +57,11 @@ func (b *builder) serviceNetwork(id string, services map[string]*proxy.Service) 
 		if a.Deleting {
 			continue
 		}
-		if services[a.Service] == nil {
-			services[a.Service] = b.service(a.Service)
-		}
-		if s := services[a.Service]; s != nil {
+		if s := use(b, b.c.services, a.Service); s != nil {
 			out.Services = append(out.Services, s)
 		}
 	}
+	out.Bindings = bindings(out.Services)
 	return out
 }
 
@@ -101,16 +72,12 @@ func (b *builder) auth(id, authType string) proxy.Auth {
 	if authType != lattice.AuthIAM || !ok {
 		return out
 	}
-	p := b.parsed[row.Document]
-	if p == nil {
-		var err error
-		if p, err = iam.Parse(iam.ResourcePolicy, row.Document); err != nil {
-			b.problem(id, fmt.Errorf("the auth policy cannot be parsed: %w", err))
-			return out
-		}
+	p := use(b, b.c.policies, row.Document)
+	if p.err != nil {
+		b.problem(id, fmt.Errorf("the auth policy cannot be parsed: %w", p.err))
+		return out
 	}
-	b.kept[row.Document] = p
-	out.Policy = guard.Auth(p)
+	out.Policy = guard.Auth(p.policy)
 	return out
 }
 
@@ -165,23 +132,27 @@ func (b *builder) latticeAction(a lattice.Action) proxy.Action {
 	}
 	out := proxy.Action{Kind: proxy.Forward}
 	for _, w := range a.Forward {
-		if g := b.latticeGroup(w.TargetGroup); g != nil {
+		if g := use(b, b.c.groups, w.TargetGroup); g != nil {
 			out.Groups = append(out.Groups, proxy.WeightedGroup{Group: g, Weight: int(w.Weight)})
 		}
 	}
 	return out
 }
 
-func (b *builder) latticeGroup(id string) *proxy.TargetGroup {
-	if g, ok := b.groups[id]; ok {
-		return g
+// targetGroup is one of VPC Lattice, by its id, or of Elastic Load Balancing, by its ARN.
+func (b *builder) targetGroup(key string) *proxy.TargetGroup {
+	if strings.HasPrefix(key, "arn:") {
+		return b.balancerGroup(key)
 	}
+	return b.latticeGroup(key)
+}
+
+func (b *builder) latticeGroup(id string) *proxy.TargetGroup {
 	row, ok := state.TargetGroups.Get(b, id)
 	if !ok || row.Deleting {
 		return nil
 	}
 	g := &proxy.TargetGroup{ARN: row.ARN(), VPC: row.VPC, Type: proxy.TargetType(row.Type), Protocol: proxy.Protocol(row.Protocol), Event: proxy.EventVersion(row.EventVersion)}
-	b.groups[id] = g
 	if hc := row.HealthCheck; hc != nil {
 		g.Check = proxy.HealthCheck{Enabled: hc.Enabled, Port: uint16(hc.Port), Path: hc.Path, Interval: time.Duration(hc.Interval) * time.Second,
 			Timeout: time.Duration(hc.Timeout) * time.Second, Healthy: int(hc.Healthy), Unhealthy: int(hc.Unhealthy), Matcher: hc.Matcher}
@@ -212,32 +183,34 @@ func (b *builder) latticeGroup(id string) *proxy.TargetGroup {
 	return g
 }
 
-// loadBalancer returns one balancer for each node, since a node listens in a namespace of its own.
-func (b *builder) loadBalancer(lb *balancer.LoadBalancer) []*proxy.LoadBalancer {
-	var out []*proxy.LoadBalancer
+func (b *builder) loadBalancer(arn string) *proxy.LoadBalancer {
+	lb, ok := state.LoadBalancers.Get(b, arn)
+	if !ok {
+		return nil
+	}
+	out := &proxy.LoadBalancer{ARN: arn, VPC: lb.VPC}
+	if seconds, err := strconv.Atoi(lb.Attributes["idle_timeout.timeout_seconds"]); err == nil {
+		out.Idle = time.Duration(seconds) * time.Second
+	}
 	for _, id := range lb.Interfaces {
 		node, ok := state.Interfaces.Get(b, id)
 		if !ok {
-			b.problem(lb.ARN(), fmt.Errorf("the network interface %s of a node is gone", id))
+			b.problem(arn, fmt.Errorf("the network interface %s of a node is gone", id))
 			continue
 		}
-		one := &proxy.LoadBalancer{ARN: lb.ARN(), VPC: lb.VPC, Namespace: node.ID, Addresses: []netip.Addr{node.Addr}}
-		if seconds, err := strconv.Atoi(lb.Attributes["idle_timeout.timeout_seconds"]); err == nil {
-			one.Idle = time.Duration(seconds) * time.Second
-		}
-		for l := range state.BalancerListeners.By(b, state.ByBalancer, lb.ARN()) {
-			listener := &proxy.Listener{ID: l.ARN, ARN: l.ARN, Port: uint16(l.Port), Protocol: proxy.Protocol(l.Protocol), Default: b.balancerAction(l.Default, node)}
-			for r := range state.BalancerRules.By(b, state.ByListener, l.ARN) {
-				conditions, err := balancerConditions(r.Conditions)
-				if err != nil {
-					b.problem(r.ARN, err)
-					continue
-				}
-				listener.Rules = append(listener.Rules, proxy.Rule{ARN: r.ARN, Priority: int(r.Priority), Conditions: conditions, Action: b.balancerAction(r.Actions, node)})
+		out.Nodes = append(out.Nodes, proxy.Node{Namespace: node.ID, Address: node.Addr})
+	}
+	for l := range state.BalancerListeners.By(b, state.ByBalancer, arn) {
+		listener := &proxy.Listener{ID: l.ARN, ARN: l.ARN, Port: uint16(l.Port), Protocol: proxy.Protocol(l.Protocol), Default: b.balancerAction(l.Default)}
+		for r := range state.BalancerRules.By(b, state.ByListener, l.ARN) {
+			conditions, err := balancerConditions(r.Conditions)
+			if err != nil {
+				b.problem(r.ARN, err)
+				continue
 			}
-			one.Listeners = append(one.Listeners, listener)
+			listener.Rules = append(listener.Rules, proxy.Rule{ARN: r.ARN, Priority: int(r.Priority), Conditions: conditions, Action: b.balancerAction(r.Actions)})
 		}
-		out = append(out, one)
+		out.Listeners = append(out.Listeners, listener)
 	}
 	return out
 }
@@ -277,13 +250,13 @@ func balancerConditions(conditions []balancer.Condition) ([]proxy.Condition, err
 	return out, nil
 }
 
-func (b *builder) balancerAction(actions []balancer.Action, node *vpc.NetworkInterface) proxy.Action {
+func (b *builder) balancerAction(actions []balancer.Action) proxy.Action {
 	for _, a := range actions {
 		switch a.Type {
 		case "forward":
 			out := proxy.Action{Kind: proxy.Forward}
 			for _, w := range a.Forward {
-				if g := b.balancerGroup(w.TargetGroup, node); g != nil {
+				if g := use(b, b.c.groups, w.TargetGroup); g != nil {
 					out.Groups = append(out.Groups, proxy.WeightedGroup{Group: g, Weight: int(w.Weight)})
 				}
 			}
@@ -300,20 +273,44 @@ func (b *builder) balancerAction(actions []balancer.Action, node *vpc.NetworkInt
 	return proxy.Action{Kind: proxy.Forward}
 }
 
-// balancerGroup returns a target group as one node sees it: the node dials the targets from its own namespace. The
-// table wants one group for an ARN, so the nodes share the first one's view; every node of a balancer reaches the same
-// targets.
-func (b *builder) balancerGroup(groupARN string, node *vpc.NetworkInterface) *proxy.TargetGroup {
-	if g, ok := b.groups[groupARN]; ok {
-		return g
+// dialler is the node from which the targets of a target group are dialled: the first of the first load balancer that
+// forwards to it. There is one group for an ARN, which its load balancers share, and every node reaches the same targets.
+func (b *builder) dialler(groupARN string) *vpc.NetworkInterface {
+	var balancers []string
+	for l := range state.BalancerListeners.By(b, state.ByTargetGroup, groupARN) {
+		balancers = append(balancers, l.LoadBalancer)
 	}
+	for r := range state.BalancerRules.By(b, state.ByTargetGroup, groupARN) {
+		if l, ok := state.BalancerListeners.Get(b, r.Listener); ok {
+			balancers = append(balancers, l.LoadBalancer)
+		}
+	}
+	slices.Sort(balancers)
+	for _, arn := range slices.Compact(balancers) {
+		lb, ok := state.LoadBalancers.Get(b, arn)
+		if !ok {
+			continue
+		}
+		for _, id := range lb.Interfaces {
+			if node, ok := state.Interfaces.Get(b, id); ok {
+				return node
+			}
+		}
+	}
+	return nil
+}
+
+func (b *builder) balancerGroup(groupARN string) *proxy.TargetGroup {
 	row, ok := state.BalancerTargetGroups.Get(b, groupARN)
 	if !ok {
 		return nil
 	}
+	node := b.dialler(groupARN)
+	if node == nil {
+		return nil
+	}
 	g := &proxy.TargetGroup{ARN: row.ARN, VPC: row.VPC, Type: proxy.TargetType(strings.ToUpper(row.Type)), Protocol: proxy.Protocol(row.Protocol),
 		Event: proxy.EventELB, MultiValueHeaders: row.Attributes["lambda.multi_value_headers.enabled"] == "true"}
-	b.groups[groupARN] = g
 	hc := row.HealthCheck
 	g.Check = proxy.HealthCheck{Enabled: hc.Enabled, Path: hc.Path, Interval: time.Duration(hc.Interval) * time.Second,
 		Timeout: time.Duration(hc.Timeout) * time.Second, Healthy: int(hc.Healthy), Unhealthy: int(hc.Unhealthy), Matcher: hc.Matcher}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"trellis/internal/lattice"
+	"trellis/internal/ordered"
 	"trellis/internal/resolver"
 	"trellis/internal/state"
 	"trellis/internal/substrate"
@@ -33,8 +34,6 @@ const trial = "the caller"
 
 // Trace says whether a TCP connection from an origin to a host, an address or a name, opens on a port.
 func Trace(s *state.Snapshot, from Origin, host string, port uint16) Path {
-	b := &builder{Snapshot: s, host: &Host{Problems: map[string]error{}}}
-	b.indexLattice()
 	subnet, ok := state.Subnets.Get(s, from.Subnet)
 	if !ok {
 		return Path{Text: fmt.Sprintf("subnet %s does not exist", from.Subnet)}
@@ -43,17 +42,18 @@ func Trace(s *state.Snapshot, from Origin, host string, port uint16) Path {
 	if !ok {
 		return Path{Text: fmt.Sprintf("VPC %s does not exist", subnet.VPC)}
 	}
+	h := New().Compile(s)
 	to, err := netip.ParseAddr(host)
 	if err != nil {
 		if !v.DNSSupport {
 			return Path{Resource: v.ID, Text: fmt.Sprintf("enableDnsSupport is off in %s, so nobody answers for %s", v.ID, host)}
 		}
-		if to, ok = b.resolve(v.ID, host); !ok {
+		if to, ok = resolve(h.Names, v.ID, host); !ok {
 			return Path{Resource: v.ID, Text: fmt.Sprintf("the resolver of %s knows no address for %s", v.ID, host)}
 		}
 	}
-	cfg := b.network()
-	if !b.place(&cfg, v, subnet, from.Groups) {
+	cfg, ok := place(s, h.Network, v, subnet, from.Groups)
+	if !ok {
 		return Path{Resource: subnet.ID, Text: fmt.Sprintf("subnet %s has no free address", subnet.ID)}
 	}
 	e := substrate.Explain(cfg, substrate.Flow{From: trial, Destination: to, Protocol: 6, Port: int(port)})
@@ -62,14 +62,14 @@ func Trace(s *state.Snapshot, from Origin, host string, port uint16) Path {
 		return out
 	}
 	if lattice.RangeV4.Contains(to) || lattice.RangeV6.Contains(to) {
-		a, _ := state.NetworkVPCs.Get(b, b.associations[v.ID])
+		a := association(s, v.ID)
 		out.Resource, out.Text = a.ID, fmt.Sprintf("VPC Lattice is reached through %s, the association of %s with %s", a.ID, v.ID, a.Network)
 	}
 	return out
 }
 
-func (b *builder) resolve(vpcID, name string) (netip.Addr, bool) {
-	for _, r := range resolver.Compile(b.names()).View(vpcID).Lookup(name, resolver.A).Records {
+func resolve(names resolver.Desired, vpcID, name string) (netip.Addr, bool) {
+	for _, r := range resolver.Compile(names).View(vpcID).Lookup(name, resolver.A).Records {
 		if r.Addr.IsValid() {
 			return r.Addr, true
 		}
@@ -78,20 +78,20 @@ func (b *builder) resolve(vpcID, name string) (netip.Addr, bool) {
 }
 
 // place adds the interface that the connection starts from.
-func (b *builder) place(cfg *substrate.Config, v *vpc.VPC, subnet *vpc.Subnet, groups []string) bool {
+func place(s *state.Snapshot, cfg substrate.Config, v *vpc.VPC, subnet *vpc.Subnet, groups []string) (substrate.Config, bool) {
 	used := map[netip.Addr]bool{}
-	for i := range state.Interfaces.By(b, state.BySubnet, subnet.ID) {
+	for i := range state.Interfaces.By(s, state.BySubnet, subnet.ID) {
 		used[i.Addr] = true
 	}
 	addr, err := vpc.Allocate(subnet, func(a netip.Addr) bool { return used[a] })
 	if err != nil {
-		return false
+		return cfg, false
 	}
 	if len(groups) == 0 {
 		groups = []string{v.DefaultSecurityGroupID}
 	}
-	i := slices.IndexFunc(cfg.VPCs, func(x substrate.VPC) bool { return x.ID == v.ID })
-	cfg.VPCs[i].Interfaces = append(cfg.VPCs[i].Interfaces,
-		substrate.Interface{ID: trial, Subnet: subnet.ID, Addresses: []netip.Addr{addr}, SecurityGroups: groups})
-	return true
+	with := *ordered.Find(cfg.VPCs, (*substrate.VPC).Key, v.ID)
+	with.Interfaces = append(slices.Clone(with.Interfaces), substrate.Interface{ID: trial, Subnet: subnet.ID, Addresses: []netip.Addr{addr}, SecurityGroups: groups})
+	cfg.VPCs = ordered.With(cfg.VPCs, (*substrate.VPC).Key, map[string]*substrate.VPC{v.ID: &with})
+	return cfg, true
 }

@@ -108,8 +108,8 @@ func (s *streak) observe(r Result, c HealthCheck) bool {
 	return s.status != was
 }
 
-// Health is the health of every target that the current table uses. It outlives tables.
-type Health struct {
+// health is the health of every target that the current table uses. It outlives tables.
+type health struct {
 	epoch   atomic.Uint64
 	mu      sync.Mutex
 	targets map[targetKey]*TargetState
@@ -124,18 +124,18 @@ type targetKey struct {
 type TargetState struct {
 	requests atomic.Int64
 	key      targetKey
-	health   *Health
+	health   *health
+	users    int // groups, guarded by the health's mu
 	checked  atomic.Bool
 	healthy  atomic.Bool
 	mu       sync.Mutex
 	streak   streak
 }
 
-// NewHealth returns the health of no targets.
-func NewHealth() *Health { return &Health{targets: make(map[targetKey]*TargetState)} }
+func newHealth() *health { return &health{targets: make(map[targetKey]*TargetState)} }
 
 // target returns the state of a target, which starts as INITIAL.
-func (h *Health) target(tg *TargetGroup, t *Target, checked bool) *TargetState {
+func (h *health) target(tg *TargetGroup, t *Target, checked bool) *TargetState {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	key := targetKey{tg.ARN, t.ID, t.Namespace, t.Addr}
@@ -144,37 +144,32 @@ func (h *Health) target(tg *TargetGroup, t *Target, checked bool) *TargetState {
 		s = &TargetState{key: key, health: h, streak: streak{status: Initial}}
 		h.targets[key] = s
 	}
+	s.users++
 	if s.checked.Swap(checked) != checked {
 		s.mu.Lock()
 		s.streak = streak{status: Initial}
 		s.healthy.Store(false)
 		s.mu.Unlock()
+		h.epoch.Add(1)
 	}
 	return s
 }
 
 // Begin and End enclose a request that the target answers.
-func (s *TargetState) Begin() { s.requests.Add(1) }
+func (m *Member) Begin() { m.state.requests.Add(1) }
 
 // End is Begin's other end.
-func (s *TargetState) End() { s.requests.Add(-1) }
+func (m *Member) End() { m.state.requests.Add(-1) }
 
-// retain forgets the targets that no group has any more.
-func (h *Health) retain(groups map[string]*Group) {
-	keep := make(map[targetKey]bool)
-	for _, g := range groups {
-		for _, m := range g.members {
-			keep[m.state.key] = true
-		}
-	}
+// release forgets the targets of a group that no other has.
+func (h *health) release(g *Group) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for k := range h.targets {
-		if !keep[k] {
-			delete(h.targets, k)
+	for _, m := range g.members {
+		if m.state.users--; m.state.users == 0 {
+			delete(h.targets, m.state.key)
 		}
 	}
-	h.epoch.Add(1)
 }
 
 func (s *TargetState) usable() bool { return !s.checked.Load() || s.healthy.Load() }
@@ -200,23 +195,21 @@ type Check struct {
 	State   *TargetState
 }
 
-// Checks returns the health checks that the table asks for.
-func (r *Router) Checks() []Check {
+// Checks returns the health checks that the group asks for.
+func (g *Group) Checks() []Check {
 	var out []Check
-	for _, g := range r.groups {
-		if !g.Checked() {
+	if !g.Checked() {
+		return nil
+	}
+	for _, m := range g.members {
+		if m.Draining {
 			continue
 		}
-		for _, m := range g.members {
-			if m.target.Draining {
-				continue
-			}
-			c := Check{m.target, m.target.Addr, g.Check.WithDefaults(), g.Matches, m.state}
-			if c.Config.Port != 0 {
-				c.Addr = netip.AddrPortFrom(c.Addr.Addr(), c.Config.Port)
-			}
-			out = append(out, c)
+		c := Check{m.Target, m.Addr, g.Check.WithDefaults(), g.Matches, m.state}
+		if c.Config.Port != 0 {
+			c.Addr = netip.AddrPortFrom(c.Addr.Addr(), c.Config.Port)
 		}
+		out = append(out, c)
 	}
 	return out
 }
@@ -236,13 +229,13 @@ func (r *Router) Health() []TargetHealth {
 	var out []TargetHealth
 	for _, g := range r.groups {
 		for _, m := range g.members {
-			h := TargetHealth{Group: g.ARN, ID: m.target.ID, Port: m.target.Addr.Port(), Status: Unavailable}
+			h := TargetHealth{Group: g.ARN, ID: m.ID, Port: m.Addr.Port(), Status: Unavailable}
 			if m.state.checked.Load() {
 				m.state.mu.Lock()
 				h.Status, h.Reason, h.HTTPStatus = m.state.streak.status, m.state.streak.reason, m.state.streak.lastHTTPStatus
 				m.state.mu.Unlock()
 			}
-			if m.target.Draining {
+			if m.Draining {
 				h.Status = Drained
 				if m.state.requests.Load() > 0 {
 					h.Status = Draining

@@ -199,10 +199,10 @@ type listener struct {
 	fallback *Route
 }
 
-func (b *builder) listener(l *Listener) *listener {
-	out := &listener{Listener: l, fallback: b.route(&l.Default)}
+func (router *Router) listener(l *Listener) *listener {
+	out := &listener{Listener: l, fallback: router.route(&l.Default)}
 	for i := range l.Rules {
-		r := rule{Rule: &l.Rules[i], action: b.route(&l.Rules[i].Action)}
+		r := rule{Rule: &l.Rules[i], action: router.route(&l.Rules[i].Action)}
 		for _, c := range r.Conditions {
 			r.conditions = append(r.conditions, newCondition(c))
 		}

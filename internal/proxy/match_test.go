@@ -110,8 +110,8 @@ func TestRules(t *testing.T) {
 		return []Condition{{Field: FieldPath, Op: Prefix, CaseSensitive: true, Values: []string{p}}}
 	}
 	status := func(n int) Action { return Action{Kind: FixedResponse, Status: n} }
-	b := &builder{NewHealth(), map[string]*Group{}, nil, nil}
-	l := b.listener(&Listener{Default: status(404), Rules: []Rule{
+	router := NewRouter(nil)
+	l := router.listener(&Listener{Default: status(404), Rules: []Rule{
 		{ARN: "30", Priority: 30, Conditions: path("/"), Action: status(30)},
 		{ARN: "10", Priority: 10, Conditions: append(path("/a"), Condition{Field: FieldMethod, Values: []string{"POST"}}), Action: status(10)},
 		{ARN: "20", Priority: 20, Conditions: path("/a"), Action: status(20)},
@@ -122,7 +122,7 @@ func TestRules(t *testing.T) {
 			t.Errorf("%q: rule %s", raw, arn)
 		}
 	}
-	l = b.listener(&Listener{Default: status(404)})
+	l = router.listener(&Listener{Default: status(404)})
 	if route, arn := l.match(request(t, to("/"))); arn != "" || route.Action.Status != 404 {
 		t.Errorf("default: %q %d", arn, route.Action.Status)
 	}
@@ -133,7 +133,8 @@ func TestFind(t *testing.T) {
 	bare := &Service{ARN: "bare", Hosts: []string{"bare.on.aws"}}
 	v := &VPC{Namespace: "ns", Network: &ServiceNetwork{Services: []*Service{svc, bare}}, Bindings: []netip.AddrPort{
 		netip.MustParseAddrPort("169.254.171.1:80"), netip.MustParseAddrPort("169.254.171.1:81")}}
-	r := NewRouter(&Table{VPCs: []*VPC{v}}, NewHealth())
+	r := NewRouter(nil)
+	r.Update(NewTable([]*VPC{v}, nil))
 	at80, at81 := r.Front(Binding{"ns", v.Bindings[0]}), r.Front(Binding{"ns", v.Bindings[1]})
 	for _, tc := range []struct {
 		front *Front
@@ -156,7 +157,7 @@ func TestFind(t *testing.T) {
 }
 
 func BenchmarkMatch(b *testing.B) {
-	build := &builder{NewHealth(), map[string]*Group{}, nil, nil}
+	build := NewRouter(nil)
 	l := &Listener{Default: Action{Kind: FixedResponse, Status: 404}}
 	for i, p := range []string{"/a", "/b", "/c", "/d", "/directory"} {
 		l.Rules = append(l.Rules, Rule{Priority: i, Conditions: []Condition{{Field: FieldMethod, Values: []string{"GET"}}, {Field: FieldPath, Op: Prefix, Values: []string{p}}}})

@@ -16,22 +16,21 @@ type Route struct {
 	turn   atomic.Uint64
 }
 
-func (b *builder) route(a *Action) *Route {
-	r := &Route{Action: a}
+func (r *Router) route(a *Action) *Route {
+	out := &Route{Action: a}
 	for _, w := range a.Groups {
-		if w.Group == nil {
+		if w.Group == nil || w.Weight <= 0 {
 			continue
 		}
-		g := b.group(w.Group)
-		if w.Weight > 0 {
-			r.total += uint64(w.Weight)
-			r.groups = append(r.groups, g)
-			r.bounds = append(r.bounds, r.total)
+		if g := r.groups[w.Group.ARN]; g != nil {
+			out.total += uint64(w.Weight)
+			out.groups = append(out.groups, g)
+			out.bounds = append(out.bounds, out.total)
 		}
 	}
-	r.stride = stride(r.total)
-	r.turn.Store(rand.Uint64N(max(r.total, 1)))
-	return r
+	out.stride = stride(out.total)
+	out.turn.Store(rand.Uint64N(max(out.total, 1)))
+	return out
 }
 
 // Group returns the group whose turn it is, nil when none has a share. In every total-of-the-weights consecutive turns
@@ -77,67 +76,72 @@ type Group struct {
 	*TargetGroup
 	// Matches says which statuses a health check takes for success.
 	Matches Matcher
-	members []member
-	health  *Health
+	members []Member
+	health  *health
 	turn    atomic.Uint64
 	usable  atomic.Pointer[usable]
 }
 
-type member struct {
-	target *Target
-	state  *TargetState
+// Member is a target of a group.
+type Member struct {
+	*Target
+	// Reach is how the server reaches it.
+	Reach any
+	state *TargetState
 }
 
-// usable is the targets that may be picked as of an epoch of the health.
+// usable is the members that may be picked as of an epoch of the health.
 type usable struct {
 	epoch   uint64
-	members []member
+	members []*Member
 }
 
-func (b *builder) group(tg *TargetGroup) *Group {
-	if g, ok := b.groups[tg.ARN]; ok {
-		return g
-	}
-	g := &Group{TargetGroup: tg, health: b.health}
+func (r *Router) group(tg *TargetGroup) *Group {
+	g := &Group{TargetGroup: tg, health: r.health}
 	var err error
 	if g.Matches, err = ParseMatcher(tg.Check.Matcher); err != nil {
 		g.Matches = Matcher{{200, 200}}
 	}
 	checked := g.Checked()
 	for i := range tg.Targets {
-		t := &tg.Targets[i]
-		g.members = append(g.members, member{t, b.health.target(tg, t, checked)})
+		m := Member{Target: &tg.Targets[i]}
+		m.state = r.health.target(tg, m.Target, checked)
+		if r.reach != nil {
+			m.Reach = r.reach(m.Target)
+		}
+		g.members = append(g.members, m)
 	}
 	g.turn.Store(rand.Uint64N(uint64(max(len(tg.Targets), 1))))
-	b.groups[tg.ARN] = g
 	return g
 }
+
+// Members are the targets, in their order.
+func (g *Group) Members() []Member { return g.members }
 
 // Checked reports whether the group's targets are health-checked.
 func (g *Group) Checked() bool {
 	return g.Check.Enabled && (g.Type == TargetInstance || g.Type == TargetIP) && (g.Protocol == HTTP || g.Protocol == "")
 }
 
-// Pick returns the next target in turn of those that are healthy, of all if none is, and nil if there is no target. Its
-// state is to be told of the request's begin and end.
-func (g *Group) Pick() (*Target, *TargetState) {
+// Pick returns the next target in turn of those that are healthy, of all if none is, and nil if there is no target. It is
+// to be told of the request's begin and end.
+func (g *Group) Pick() *Member {
 	u := g.usable.Load()
 	if epoch := g.health.epoch.Load(); u == nil || u.epoch != epoch {
 		u = g.gather(epoch)
 		g.usable.Store(u)
 	}
 	if len(u.members) == 0 {
-		return nil, nil
+		return nil
 	}
-	m := u.members[g.turn.Add(1)%uint64(len(u.members))]
-	return m.target, m.state
+	return u.members[g.turn.Add(1)%uint64(len(u.members))]
 }
 
 func (g *Group) gather(epoch uint64) *usable {
 	u := &usable{epoch: epoch}
 	for _, all := range []bool{false, true} {
-		for _, m := range g.members {
-			if !m.target.Draining && (all || m.state.usable()) {
+		for i := range g.members {
+			if m := &g.members[i]; !m.Draining && (all || m.state.usable()) {
 				u.members = append(u.members, m)
 			}
 		}

@@ -14,11 +14,17 @@ func groupOf(arn string, check bool, ids ...string) *TargetGroup {
 	return tg
 }
 
-func routerOf(h *Health, groups ...WeightedGroup) (*Router, *Route) {
+func routerOf(groups ...WeightedGroup) (*Router, *Route) {
+	r := NewRouter(nil)
+	return r, update(r, groups...)
+}
+
+// update gives the router a table of one load balancer, and returns where that leads.
+func update(r *Router, groups ...WeightedGroup) *Route {
 	l := &Listener{Port: 80, Default: Action{Groups: groups}}
 	addr := netip.MustParseAddr("10.0.0.9")
-	r := NewRouter(&Table{LoadBalancers: []*LoadBalancer{{Namespace: "lb", Addresses: []netip.Addr{addr}, Listeners: []*Listener{l}}}}, h)
-	return r, r.Front(Binding{"lb", netip.AddrPortFrom(addr, 80)}).listener.fallback
+	r.Update(NewTable(nil, []*LoadBalancer{{Nodes: []Node{{"lb", addr}}, Listeners: []*Listener{l}}}))
+	return r.Front(Binding{"lb", netip.AddrPortFrom(addr, 80)}).listener.fallback
 }
 
 // TestWeights holds that every cycle splits exactly by weight and that no group's turns come in a lump.
@@ -30,7 +36,7 @@ func TestWeights(t *testing.T) {
 			groups = append(groups, WeightedGroup{groupOf(string(rune('a'+i)), false, "x"), w})
 			total += w
 		}
-		_, route := routerOf(NewHealth(), groups...)
+		_, route := routerOf(groups...)
 		got := make([]int, len(weights))
 		run, last, longest := 0, "", 0
 		for range total {
@@ -49,29 +55,27 @@ func TestWeights(t *testing.T) {
 			t.Errorf("weights %v: %d turns in a row", weights, longest)
 		}
 	}
-	_, route := routerOf(NewHealth(), WeightedGroup{groupOf("a", false, "x"), 0})
+	_, route := routerOf(WeightedGroup{groupOf("a", false, "x"), 0})
 	if route.Group() != nil {
 		t.Error("a group of weight 0 got a request")
 	}
 }
 
 func TestPick(t *testing.T) {
-	h := NewHealth()
 	tg := groupOf("tg", true, "a", "b", "c")
 	tg.Targets[2].Draining = true
-	r, _ := routerOf(h, WeightedGroup{tg, 1})
-	g := r.Groups()["tg"]
+	r, _ := routerOf(WeightedGroup{tg, 1})
+	g := r.groups["tg"]
 	picks := func() map[string]int {
 		got := map[string]int{}
 		for range 12 {
-			t, _ := g.Pick()
-			got[t.ID]++
+			got[g.Pick().ID]++
 		}
 		return got
 	}
 	cfg := tg.Check.WithDefaults()
 	states := map[string]*TargetState{}
-	for _, c := range r.Checks() {
+	for _, c := range g.Checks() {
 		states[c.Target.ID] = c.State
 	}
 	if len(states) != 2 {
@@ -90,30 +94,26 @@ func TestPick(t *testing.T) {
 	if got := picks(); got["a"] != 6 || got["b"] != 6 {
 		t.Errorf("none healthy: %v", got)
 	}
-	if _, route := routerOf(h, WeightedGroup{groupOf("none", false), 1}); route != nil {
-		if target, _ := route.Group().Pick(); target != nil {
-			t.Error("a target came from nowhere")
-		}
+	if _, route := routerOf(WeightedGroup{groupOf("none", false), 1}); route.Group().Pick() != nil {
+		t.Error("a target came from nowhere")
 	}
 }
 
 // TestDrained holds that a deregistered target drains as long as it has a request, whichever table the request began with.
 func TestDrained(t *testing.T) {
-	h := NewHealth()
-	tg := groupOf("tg", false, "a")
-	r, route := routerOf(h, WeightedGroup{tg, 1})
+	r, route := routerOf(WeightedGroup{groupOf("tg", false, "a"), 1})
 	if got := r.Health()[0].Status; got != Unavailable {
 		t.Errorf("in use: %s", got)
 	}
-	_, state := route.Group().Pick()
-	state.Begin()
+	m := route.Group().Pick()
+	m.Begin()
 	leaving := groupOf("tg", false, "a")
 	leaving.Targets[0].Draining = true
-	r, _ = routerOf(h, WeightedGroup{leaving, 1})
+	update(r, WeightedGroup{leaving, 1})
 	if got := r.Health()[0].Status; got != Draining {
 		t.Errorf("with a request: %s", got)
 	}
-	state.End()
+	m.End()
 	if got := r.Health()[0].Status; got != Drained {
 		t.Errorf("without: %s", got)
 	}
@@ -121,13 +121,12 @@ func TestDrained(t *testing.T) {
 
 // TestHealthOutlivesTables holds that a target keeps its health while tables name it, and begins anew when it returns.
 func TestHealthOutlivesTables(t *testing.T) {
-	h := NewHealth()
+	r := NewRouter(nil)
 	table := func(ids ...string) *Router {
-		r, _ := routerOf(h, WeightedGroup{groupOf("tg", true, ids...), 1})
+		update(r, WeightedGroup{groupOf("tg", true, ids...), 1})
 		return r
 	}
-	r := table("a")
-	r.Checks()[0].State.Observe(Result{OK: true, Status: 200}, HealthCheck{}.WithDefaults())
+	table("a").groups["tg"].Checks()[0].State.Observe(Result{OK: true, Status: 200}, HealthCheck{}.WithDefaults())
 	if got := table("a", "b").Health(); got[0].Status != Healthy || got[1].Status != Initial {
 		t.Errorf("%+v", got)
 	}
@@ -135,9 +134,8 @@ func TestHealthOutlivesTables(t *testing.T) {
 	if got := table("a").Health(); got[0].Status != Initial {
 		t.Errorf("%+v", got)
 	}
-	unchecked := groupOf("tg", false, "a")
-	r, _ = routerOf(h, WeightedGroup{unchecked, 1})
-	if got := r.Health(); got[0].Status != Unavailable || len(r.Checks()) != 0 {
+	update(r, WeightedGroup{groupOf("tg", false, "a"), 1})
+	if got := r.Health(); got[0].Status != Unavailable || len(r.groups["tg"].Checks()) != 0 {
 		t.Errorf("%+v", got)
 	}
 }

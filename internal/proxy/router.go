@@ -1,6 +1,10 @@
 package proxy
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"trellis/internal/ordered"
+)
 
 // Binding is a socket the proxy has open: an address inside a network namespace.
 type Binding struct {
@@ -8,10 +12,27 @@ type Binding struct {
 	Addr      netip.AddrPort
 }
 
-// Router is a Table made ready for requests.
+// Router makes tables ready for requests, one after the other: what did not change from one to the next is left as it is.
+// One goroutine at a time may use it. What it makes is for any number, and stays as it is for those that hold it.
 type Router struct {
-	fronts map[Binding]*Front
-	groups map[string]*Group
+	health *health
+	// reach returns how the server reaches a target.
+	reach func(*Target) any
+
+	table    *Table
+	fronts   map[Binding]*Front
+	networks map[*ServiceNetwork]map[string]*service
+	services map[*Service]*service
+	groups   map[string]*Group // by ARN
+}
+
+// Changes is what an update changed.
+type Changes struct {
+	// Fronts are those that are new or other than before, nil where nothing is served any more.
+	Fronts map[Binding]*Front
+	// Came and Gone are the groups that are used and were not, or not as they are, and those that are used no longer, or no
+	// longer as they were.
+	Came, Gone []*Group
 }
 
 // Front is what is served at one binding: the services of a VPC's network, or one listener of a load balancer.
@@ -30,74 +51,114 @@ type service struct {
 	listeners map[uint16]*listener
 }
 
-type builder struct {
-	health   *Health
-	groups   map[string]*Group
-	services map[*Service]*service
-	networks map[*ServiceNetwork]map[string]*service
+// NewRouter returns a router of nothing. It asks reach, which may be nil, once for each target of each group.
+func NewRouter(reach func(*Target) any) *Router {
+	return &Router{
+		health: newHealth(), reach: reach, table: &Table{}, fronts: make(map[Binding]*Front),
+		networks: make(map[*ServiceNetwork]map[string]*service), services: make(map[*Service]*service), groups: make(map[string]*Group),
+	}
 }
 
-// NewRouter makes t ready. The health of targets is kept in health, which routers made one after the other share.
-func NewRouter(t *Table, health *Health) *Router {
-	b := &builder{health, make(map[string]*Group), make(map[*Service]*service), make(map[*ServiceNetwork]map[string]*service)}
-	r := &Router{fronts: make(map[Binding]*Front), groups: b.groups}
-	for _, v := range t.VPCs {
-		for _, addr := range v.Bindings {
-			r.fronts[Binding{v.Namespace, addr}] = &Front{VPC: v, Port: addr.Port(), services: b.network(v.Network)}
+// Update makes t ready. The cost is that of what differs from the table before.
+func (r *Router) Update(t *Table) Changes {
+	out := Changes{Fronts: make(map[Binding]*Front)}
+	for old, now := range ordered.Diff(r.table.Groups, t.Groups, (*TargetGroup).Key) {
+		if old != nil {
+			out.Gone = append(out.Gone, r.groups[old.ARN])
+			delete(r.groups, old.ARN)
+		}
+		if now != nil {
+			r.groups[now.ARN] = r.group(now)
+			out.Came = append(out.Came, r.groups[now.ARN])
 		}
 	}
-	for _, lb := range t.LoadBalancers {
-		for _, l := range lb.Listeners {
-			ready := b.listener(l)
-			for _, addr := range lb.Addresses {
-				at := Binding{lb.Namespace, netip.AddrPortFrom(addr, l.Port)}
-				r.fronts[at] = &Front{Balancer: lb, Port: l.Port, listener: ready}
+	for old, now := range ordered.Diff(r.table.Services, t.Services, (*Service).Key) {
+		delete(r.services, old)
+		if now != nil {
+			r.services[now] = r.service(now)
+		}
+	}
+	for old, now := range ordered.Diff(r.table.Networks, t.Networks, (*ServiceNetwork).Key) {
+		delete(r.networks, old)
+		if now != nil {
+			r.networks[now] = r.network(now)
+		}
+	}
+	for old, now := range ordered.Diff(r.table.VPCs, t.VPCs, (*VPC).Key) {
+		if old != nil {
+			for _, addr := range old.Bindings {
+				out.Fronts[Binding{old.Namespace, addr}] = nil
+			}
+		}
+		if now != nil {
+			for _, addr := range now.Bindings {
+				out.Fronts[Binding{now.Namespace, addr}] = &Front{VPC: now, Port: addr.Port(), services: r.networks[now.Network]}
 			}
 		}
 	}
-	health.retain(b.groups)
-	return r
-}
-
-func (b *builder) network(n *ServiceNetwork) map[string]*service {
-	if n == nil {
-		return nil
-	}
-	if m, ok := b.networks[n]; ok {
-		return m
-	}
-	m := make(map[string]*service)
-	for _, s := range n.Services {
-		ready, ok := b.services[s]
-		if !ok {
-			ready = &service{Service: s, listeners: make(map[uint16]*listener)}
-			for _, l := range s.Listeners {
-				ready.listeners[l.Port] = b.listener(l)
-			}
-			b.services[s] = ready
-		}
-		for _, h := range s.Hosts {
-			m[lower(hostName(h))] = ready
+	r.updateBalancers(t, &out)
+	for b, f := range out.Fronts {
+		if f != nil {
+			r.fronts[b] = f
+		} else {
+			delete(r.fronts, b)
 		}
 	}
-	b.networks[n] = m
-	return m
-}
-
-// Bindings returns every socket the table wants open.
-func (r *Router) Bindings() []Binding {
-	out := make([]Binding, 0, len(r.fronts))
-	for b := range r.fronts {
-		out = append(out, b)
+	r.table = t
+	for _, g := range out.Gone {
+		r.health.release(g)
 	}
 	return out
 }
 
+func (r *Router) updateBalancers(t *Table, out *Changes) {
+	at := func(n Node, l *Listener) Binding { return Binding{n.Namespace, netip.AddrPortFrom(n.Address, l.Port)} }
+	var came []*LoadBalancer
+	for old, now := range ordered.Diff(r.table.LoadBalancers, t.LoadBalancers, (*LoadBalancer).Key) {
+		if now != nil {
+			came = append(came, now)
+		}
+		if old == nil {
+			continue
+		}
+		for _, l := range old.Listeners {
+			for _, n := range old.Nodes {
+				out.Fronts[at(n, l)] = nil
+			}
+		}
+	}
+	for _, lb := range came {
+		for _, l := range lb.Listeners {
+			ready := r.listener(l)
+			for _, n := range lb.Nodes {
+				out.Fronts[at(n, l)] = &Front{Balancer: lb, Port: l.Port, listener: ready}
+			}
+		}
+	}
+}
+
+func (r *Router) service(s *Service) *service {
+	ready := &service{Service: s, listeners: make(map[uint16]*listener)}
+	for _, l := range s.Listeners {
+		ready.listeners[l.Port] = r.listener(l)
+	}
+	return ready
+}
+
+func (r *Router) network(n *ServiceNetwork) map[string]*service {
+	m := make(map[string]*service)
+	for _, s := range n.Services {
+		if ready := r.services[s]; ready != nil {
+			for _, h := range s.Hosts {
+				m[lower(hostName(h))] = ready
+			}
+		}
+	}
+	return m
+}
+
 // Front returns what is served at b, or nil.
 func (r *Router) Front(b Binding) *Front { return r.fronts[b] }
-
-// Groups returns the target groups that some rule uses, by ARN.
-func (r *Router) Groups() map[string]*Group { return r.groups }
 
 // Destination is where a request's host and port lead.
 type Destination struct {

@@ -1,17 +1,73 @@
 package proxy
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 	"time"
+
+	"trellis/internal/ordered"
 )
 
 // Table is everything one proxy serves at one moment. It must not change once it was handed to the server. Values that
 // several parts share (a service network, a service, a target group) are shared by pointer; there is one *TargetGroup for
-// an ARN in a table.
+// an ARN in a table. A part that is the same pointer as in the table before has not changed, and nothing that it leads to.
 type Table struct {
+	// VPCs are in the order of their namespaces, all others in that of their ARNs.
 	VPCs          []*VPC
 	LoadBalancers []*LoadBalancer
+	// Networks, Services and Groups are at least those that the VPCs and load balancers lead to.
+	Networks []*ServiceNetwork
+	Services []*Service
+	Groups   []*TargetGroup
 }
+
+// NewTable is the table of these VPCs and load balancers.
+func NewTable(vpcs []*VPC, balancers []*LoadBalancer) *Table {
+	networks, services, groups := map[string]*ServiceNetwork{}, map[string]*Service{}, map[string]*TargetGroup{}
+	listeners := func(all []*Listener) {
+		for _, l := range all {
+			actions := []Action{l.Default}
+			for _, r := range l.Rules {
+				actions = append(actions, r.Action)
+			}
+			for _, a := range actions {
+				for _, w := range a.Groups {
+					if w.Group != nil {
+						groups[w.Group.ARN] = w.Group
+					}
+				}
+			}
+		}
+	}
+	for _, v := range vpcs {
+		if v.Network == nil {
+			continue
+		}
+		networks[v.Network.ARN] = v.Network
+		for _, s := range v.Network.Services {
+			services[s.ARN] = s
+			listeners(s.Listeners)
+		}
+	}
+	for _, lb := range balancers {
+		listeners(lb.Listeners)
+	}
+	return &Table{
+		VPCs:          slices.SortedFunc(slices.Values(vpcs), func(a, b *VPC) int { return cmp.Compare(a.Key(), b.Key()) }),
+		LoadBalancers: slices.SortedFunc(slices.Values(balancers), func(a, b *LoadBalancer) int { return cmp.Compare(a.Key(), b.Key()) }),
+		Networks:      ordered.With(nil, (*ServiceNetwork).Key, networks),
+		Services:      ordered.With(nil, (*Service).Key, services),
+		Groups:        ordered.With(nil, (*TargetGroup).Key, groups),
+	}
+}
+
+// The keys that parts are in the order of.
+func (v *VPC) Key() string            { return v.Namespace }
+func (lb *LoadBalancer) Key() string  { return lb.ARN }
+func (n *ServiceNetwork) Key() string { return n.ARN }
+func (s *Service) Key() string        { return s.ARN }
+func (g *TargetGroup) Key() string    { return g.ARN }
 
 // VPC is a network namespace in which requests to VPC Lattice are intercepted.
 type VPC struct {
@@ -30,6 +86,8 @@ type ServiceNetwork struct {
 	ID, ARN  string
 	Auth     Auth
 	Services []*Service
+	// Bindings are where the services are reached.
+	Bindings []netip.AddrPort
 }
 
 // Service is a VPC Lattice service.
@@ -221,14 +279,18 @@ type HealthCheck struct {
 	Matcher string
 }
 
+// Node is a place of a load balancer: an address in a network namespace of its own.
+type Node struct {
+	Namespace string
+	Address   netip.Addr
+}
+
 // LoadBalancer is an Application Load Balancer.
 type LoadBalancer struct {
 	ARN string
 	VPC string // vpc-…
-	// Namespace names the network namespace of the balancer's node.
-	Namespace string
-	// Addresses are the node's own; the balancer listens on every listener's port at each of them.
-	Addresses []netip.Addr
+	// Nodes are where it listens, on every listener's port.
+	Nodes []Node
 	// Idle is how long a connection may be without data; 0 is the server's own limit.
 	Idle      time.Duration
 	Listeners []*Listener

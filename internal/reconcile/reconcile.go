@@ -77,6 +77,9 @@ func (l *Loop[T]) Set(revision int64, value T) {
 	}
 }
 
+// Waiting says that a newer value has come than the one being applied.
+func (l *Loop[T]) Waiting() bool { return len(l.told) > 0 }
+
 // take is the value to apply now, with whatever was said of it heard.
 func (l *Loop[T]) take() (T, int64) {
 	l.mu.Lock()

@@ -35,10 +35,19 @@ import (
 const TTL = 60 * time.Second
 
 // Desired is all that the resolvers of a host should answer.
+//
+// Both lists are in the order of their keys. One that is the same pointer as before
+// has not changed.
 type Desired struct {
-	Public []Host // names the whole internet knows
-	VPCs   []VPC
+	Public []*Host // names the whole internet knows
+	VPCs   []*VPC
 }
+
+// Key is what hosts are in the order of.
+func (h *Host) Key() string { return h.Name }
+
+// Key is what VPCs are in the order of.
+func (v *VPC) Key() string { return v.ID }
 
 // Host is a name with its addresses, of either family.
 type Host struct {

@@ -50,12 +50,12 @@ type Answer struct {
 }
 
 // Silent says that the VPC has no DNS server: no packet is answered. So it is
-// with a nil View.
-func (v *View) Silent() bool { return v == nil || v.silent }
+// with the View of no VPC.
+func (v View) Silent() bool { return v.view == nil || v.silent }
 
 // Lookup answers a question. The first record bears the name as asked, so that
 // clients which mix letter case find their own spelling.
-func (v *View) Lookup(name string, typ Type) Answer {
+func (v View) Lookup(name string, typ Type) Answer {
 	if v.Silent() {
 		return Answer{Status: Silent}
 	}
@@ -76,7 +76,7 @@ func (v *View) Lookup(name string, typ Type) Answer {
 		case typ == A || typ == AAAA:
 			for _, a := range n.addrs {
 				if a.Is4() == (typ == A) {
-					ans.Records = append(ans.Records, Record{Name: name, Type: typ, Addr: a})
+					ans.Records = append(ans.Records, Record{Name: name, Type: typ, Addr: a.Addr})
 				}
 			}
 		case typ == PTR && n.ptr != "":
@@ -93,10 +93,10 @@ func (v *View) Lookup(name string, typ Type) Answer {
 
 // find is the node at name in the nearest zone that has data there, and whether
 // the name exists in any.
-func (v *View) find(name string) (node, bool) {
+func (v View) find(name string) (node, bool) {
 	exists := name == "."
-	for _, z := range v.zones {
-		if n, ok := z.nodes[name]; ok {
+	for z := range v.zones() {
+		if n, ok := z.nodes.Get(name); ok {
 			if n.hasData() {
 				return n, true
 			}
@@ -107,10 +107,10 @@ func (v *View) find(name string) (node, bool) {
 }
 
 // apex is the closest zone at or above name.
-func (v *View) apex(name string) string {
+func (v View) apex(name string) string {
 	for ; name != "."; name = parent(name) {
-		for _, z := range v.zones {
-			if z.nodes[name].isApex {
+		for z := range v.zones() {
+			if n, ok := z.nodes.Get(name); ok && n.isApex(name) {
 				return name
 			}
 		}

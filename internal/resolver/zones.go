@@ -6,156 +6,254 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tidwall/btree"
+
+	"trellis/internal/ordered"
 )
 
 // Zones is a compiled Desired. The zero value knows no VPC.
 type Zones struct {
-	public *zone
-	views  map[string]*View
+	desired Desired
+	public  zone
+	views   btree.Map[string, *view]
 }
 
 // View is what one VPC's DNS server sees.
 type View struct {
+	*view
+	all *Zones
+}
+
+// view is one VPC.
+type view struct {
 	listen []netip.Addr
 	silent bool
-	zones  []*zone // the nearest first; the public one, last, is shared by all
+	// own are the zones of the VPC's interfaces, if they have names: those for itself,
+	// and, the last one, those that peers may share.
+	own   []*zone
+	peers []string
 }
 
 // zone is a set of names.
 type zone struct {
-	nodes map[string]node
+	nodes btree.Map[string, node]
 }
 
 // node is what stands at one name. One without data is a name above others.
 type node struct {
-	addrs  []netip.Addr
-	cname  string
-	ptr    string
-	isApex bool
+	addrs []counted
+	cname string
+	ptr   string
+	// below is how many names with data are below, hosts how many of them by one label.
+	below, hosts int
 }
 
-func (n node) hasData() bool { return len(n.addrs) > 0 || n.cname != "" || n.ptr != "" }
+// counted is an address with how often it was added.
+type counted struct {
+	netip.Addr
+	times int
+}
 
-// Compile builds the zones. Names repeated in one zone pool their addresses. The
-// cost is that of d: what is public is not repeated per VPC.
-func Compile(d Desired) *Zones {
-	z := &Zones{public: newZone(), views: make(map[string]*View, len(d.VPCs))}
-	for _, h := range d.Public {
-		for _, a := range h.Addrs {
-			z.public.addAddr(h.Name, a)
+func (n *node) hasData() bool { return len(n.addrs) > 0 || n.cname != "" || n.ptr != "" }
+
+// isApex says whether a zone begins at the name. A host's zone is taken to begin one
+// label above it, a reverse name's at .arpa's child.
+func (n *node) isApex(name string) bool {
+	if strings.HasSuffix(name, ".arpa.") {
+		return n.below > 0 && parent(name) == "arpa."
+	}
+	return n.hosts > 0
+}
+
+// Compiler compiles what is desired, again and again: what did not change from one
+// time to the next is shared by the Zones.
+type Compiler struct{ latest Zones }
+
+// Compile builds the zones.
+func Compile(d Desired) *Zones { return new(Compiler).Compile(d) }
+
+// Compile builds the zones. Names repeated in one zone pool their addresses. What is
+// public is not repeated per VPC. The cost is that of what changed.
+func (c *Compiler) Compile(d Desired) *Zones {
+	z := &c.latest
+	for before, after := range ordered.Diff(z.desired.Public, d.Public, (*Host).Key) {
+		if before != nil {
+			z.public.change(before.Name, before.Addrs, -1)
+		}
+		if after != nil {
+			z.public.change(after.Name, after.Addrs, +1)
 		}
 	}
-	own := make(map[string]vpcZones, len(d.VPCs))
-	for _, v := range d.VPCs {
-		if v.named() {
-			own[v.ID] = v.compile(z.public)
+	for before, after := range ordered.Diff(z.desired.VPCs, d.VPCs, (*VPC).Key) {
+		if before != nil {
+			z.views.Delete(before.ID)
+			before.publish(&z.public, -1)
+		}
+		if after != nil {
+			z.views.Set(after.ID, after.compile())
+			after.publish(&z.public, +1)
 		}
 	}
-	for _, v := range d.VPCs {
-		view := &View{listen: slices.Clone(v.Listen), silent: !v.EnableDNSSupport}
-		if zones, ok := own[v.ID]; ok {
-			view.zones = append(view.zones, zones.private, zones.remote)
-			for _, peer := range v.Peers {
-				if p, ok := own[peer]; ok && peer != v.ID {
-					view.zones = append(view.zones, p.remote)
-				}
-			}
-		}
-		view.zones = append(view.zones, z.public)
-		z.views[v.ID] = view
-	}
-	return z
+	z.desired = d
+	return &Zones{desired: d, public: zone{*z.public.nodes.Copy()}, views: *z.views.Copy()}
 }
 
 // named says whether the VPC's interfaces have names at all.
 func (v *VPC) named() bool { return v.EnableDNSSupport && v.EnableDNSHostnames }
 
-// vpcZones are the names of one VPC's interfaces: those for itself, and those
-// that peers may share.
-type vpcZones struct {
-	private, remote *zone
+// publish adds the public names of the VPC's interfaces to a zone, or takes them away.
+func (v *VPC) publish(public *zone, times int) {
+	if !v.named() {
+		return
+	}
+	for _, i := range v.Interfaces {
+		if i.PublicName != "" && i.Public.IsValid() {
+			public.change(i.PublicName, []netip.Addr{i.Public}, times)
+		}
+	}
 }
 
-func (v *VPC) compile(public *zone) vpcZones {
-	zones := vpcZones{private: newZone(), remote: newZone()}
+func (v *VPC) compile() *view {
+	out := &view{listen: slices.Clone(v.Listen), silent: !v.EnableDNSSupport}
+	if !v.named() {
+		return out
+	}
+	private, remote := &zone{}, &zone{}
 	for _, i := range v.Interfaces {
 		if i.PrivateName != "" && i.Private.IsValid() {
-			zones.private.addAddr(i.PrivateName, i.Private)
-			zones.remote.addPointer(i.Private, i.PrivateName)
+			private.change(i.PrivateName, []netip.Addr{i.Private}, 1)
+			remote.put(reverseName(i.Private), func(n *node) { n.ptr = canonical(i.PrivateName) })
 		}
-		if i.PublicName != "" && i.Public.IsValid() {
-			public.addAddr(i.PublicName, i.Public)
-			if i.Private.IsValid() {
-				zones.remote.addAddr(i.PublicName, i.Private)
-			}
+		if i.PublicName != "" && i.Public.IsValid() && i.Private.IsValid() {
+			remote.change(i.PublicName, []netip.Addr{i.Private}, 1)
 		}
 	}
 	for _, a := range v.Aliases {
-		zones.private.addAlias(a.Name, a.Target)
+		private.put(a.Name, func(n *node) { n.cname = canonical(a.Target) })
 	}
-	return zones
+	out.own, out.peers = []*zone{private, remote}, slices.Clone(v.Peers)
+	return out
 }
 
-func newZone() *zone { return &zone{nodes: make(map[string]node)} }
-
-func (z *zone) addAddr(name string, addr netip.Addr) {
-	addr = addr.Unmap().WithZone("")
+// change adds addresses to a name, or takes them away where times is negative.
+func (z *zone) change(name string, addrs []netip.Addr, times int) {
 	z.put(name, func(n *node) {
-		if addr.IsValid() && !slices.Contains(n.addrs, addr) {
-			n.addrs = append(n.addrs, addr)
+		held := slices.Clone(n.addrs) // others may read the node as it was
+		for _, a := range addrs {
+			if a = a.Unmap().WithZone(""); !a.IsValid() {
+				continue
+			}
+			i := slices.IndexFunc(held, func(c counted) bool { return c.Addr == a })
+			if i < 0 {
+				i, held = len(held), append(held, counted{Addr: a})
+			}
+			held[i].times += times
 		}
+		n.addrs = slices.DeleteFunc(held, func(c counted) bool { return c.times <= 0 })
 	})
 }
 
-func (z *zone) addAlias(name, target string) {
-	z.put(name, func(n *node) { n.cname = canonical(target) })
-}
-
-func (z *zone) addPointer(addr netip.Addr, name string) {
-	z.put(reverseName(addr), func(n *node) { n.ptr = canonical(name) })
-}
-
-// put changes the node at name, and sees that the names above it exist. A host's
-// zone is taken to begin one label above it, a reverse name's at .arpa's child.
+// put changes the node at name, and sees that the names above it exist for as long as
+// it does.
 func (z *zone) put(name string, change func(*node)) {
 	name = canonical(name)
-	n := z.nodes[name]
+	n, _ := z.nodes.Get(name)
+	had := n.hasData()
 	change(&n)
-	z.nodes[name] = n
-	for above, depth := parent(name), 1; above != "."; above, depth = parent(above), depth+1 {
-		n, known := z.nodes[above]
-		if strings.HasSuffix(name, ".arpa.") {
-			n.isApex = parent(above) == "arpa."
-		} else {
-			n.isApex = n.isApex || depth == 1
-		}
-		z.nodes[above] = n
-		if known && depth > 1 {
-			return
-		}
+	z.set(name, n)
+	step := 0
+	switch has := n.hasData(); {
+	case has && !had:
+		step = 1
+	case had && !has:
+		step = -1
+	default:
+		return
+	}
+	for above, hosts := parent(name), step; above != "."; above, hosts = parent(above), 0 {
+		n, _ := z.nodes.Get(above)
+		n.below += step
+		n.hosts += hosts
+		z.set(above, n)
 	}
 }
 
-// View is what the VPC's server answers from, nil if there is no such VPC.
-func (z *Zones) View(vpcID string) *View {
+func (z *zone) set(name string, n node) {
+	if n.hasData() || n.below > 0 {
+		z.nodes.Set(name, n)
+	} else {
+		z.nodes.Delete(name)
+	}
+}
+
+// View is what the VPC's server answers from. One of no VPC is silent.
+func (z *Zones) View(vpcID string) View {
 	if z == nil {
-		return nil
+		return View{}
 	}
-	return z.views[vpcID]
+	v, _ := z.views.Get(vpcID)
+	return View{v, z}
 }
 
-// Listen yields every VPC and the addresses its server should answer at.
-func (z *Zones) Listen() iter.Seq2[string, []netip.Addr] {
-	return func(yield func(string, []netip.Addr) bool) {
-		if z == nil {
-			return
+// zones yields the zones that are seen, the nearest first; the public one, last, is
+// shared by all.
+func (v View) zones() iter.Seq[*zone] {
+	return func(yield func(*zone) bool) {
+		for _, z := range v.own {
+			if !yield(z) {
+				return
+			}
 		}
-		for id, view := range z.views {
-			if !yield(id, view.listen) {
+		for _, id := range v.peers {
+			peer, _ := v.all.views.Get(id)
+			if peer == nil || peer == v.view || len(peer.own) == 0 {
+				continue
+			}
+			if !yield(peer.own[len(peer.own)-1]) {
+				return
+			}
+		}
+		yield(&v.all.public)
+	}
+}
+
+// Listens are the addresses that a VPC's server should answer at, none for a VPC that
+// is gone.
+type Listens struct {
+	VPC   string
+	Addrs []netip.Addr
+}
+
+// Since yields the VPCs that are not as they were in earlier zones, nil for none.
+func (z *Zones) Since(old *Zones) iter.Seq[Listens] {
+	return func(yield func(Listens) bool) {
+		var before, after []*VPC
+		if old != nil {
+			before = old.desired.VPCs
+		}
+		if z != nil {
+			after = z.desired.VPCs
+		}
+		for b, a := range ordered.Diff(before, after, (*VPC).Key) {
+			v := b
+			if a != nil {
+				v = a
+			}
+			if !yield(z.Listens(v.ID)) {
 				return
 			}
 		}
 	}
+}
+
+// Listens are the addresses of one VPC.
+func (z *Zones) Listens(vpcID string) Listens {
+	out := Listens{VPC: vpcID}
+	if v := z.View(vpcID); v.view != nil {
+		out.Addrs = v.listen
+	}
+	return out
 }
 
 // canonical is a name as the zones spell it: lower case, with its final dot.

@@ -55,8 +55,9 @@ type table interface {
 // content is the rows of any table.
 type content interface {
 	snapshot() content
-	// apply takes up an event. One that does not tell when its row was created changes the row that is there, or makes it.
-	apply(e store.Event, key string, value []byte) error
+	// apply takes up an event, and notes what it touches unless touched is nil. One that does not tell when its row was
+	// created changes the row that is there, or makes it.
+	apply(e store.Event, key string, value []byte, touched *Changes) error
 	occupied(index, value string) bool
 	size() int
 }
@@ -77,7 +78,14 @@ func (r *rows[T]) snapshot() content {
 	return &rows[T]{table: r.table, byKey: *r.byKey.Copy(), byVal: *r.byVal.Copy()}
 }
 
-func (r *rows[T]) apply(e store.Event, key string, value []byte) error {
+func (r *rows[T]) apply(e store.Event, key string, value []byte, touched *Changes) error {
+	var row *T
+	if value != nil {
+		row = new(T)
+		if err := json.Unmarshal(value, row); err != nil {
+			return fmt.Errorf("state: row %s of %s cannot be read: %w", key, r.table.name, err)
+		}
+	}
 	old, had := r.byKey.Get(key)
 	if had {
 		for _, ix := range r.table.indexes {
@@ -86,13 +94,12 @@ func (r *rows[T]) apply(e store.Event, key string, value []byte) error {
 			}
 		}
 	}
-	if value == nil {
+	if touched != nil {
+		r.table.touch(touched, key, old.row, row)
+	}
+	if row == nil {
 		r.byKey.Delete(key)
 		return nil
-	}
-	row := new(T)
-	if err := json.Unmarshal(value, row); err != nil {
-		return fmt.Errorf("state: row %s of %s cannot be read: %w", key, r.table.name, err)
 	}
 	en := entry[T]{row, e.Created, e.Modified}
 	switch {
@@ -113,10 +120,11 @@ func (r *rows[T]) apply(e store.Event, key string, value []byte) error {
 
 func indexKey(index, value, key string) string { return index + "\x00" + value + "\x00" + key }
 
-// Reader is what a row is read from: a *Snapshot, or a *Tx which also remembers what it read.
+// Reader is what a row is read from: a *Snapshot, or a *Tx or *Reading which also remember what was read.
 type Reader interface {
 	content(t table) content
 	pending() *Tx
+	reading() *Reading
 }
 
 // Get returns the row with the key. The row is shared: do not change what its slices and maps hold.
@@ -141,6 +149,9 @@ func (t *Table[T]) Lookup(r Reader, key string) (*T, Revisions, bool) {
 		}
 	}
 	en, ok := r.content(t).(*rows[T]).byKey.Get(key)
+	if reading := r.reading(); reading != nil {
+		reading.Marks = append(reading.Marks, rowMark(t.name, key))
+	}
 	if tx != nil {
 		tx.reads[rowKey(t.name, key)] = en.modified
 	}
@@ -160,6 +171,9 @@ func (t *Table[T]) By(r Reader, index, value string) iter.Seq[*T] {
 		g := guardKey(t.name, index, value)
 		tx.reads[g] = tx.snap.guards.rev(g)
 		return t.overlaid(tx, index, value, prefix)
+	}
+	if reading := r.reading(); reading != nil {
+		reading.Marks = append(reading.Marks, setMark(t.name, index, value))
 	}
 	return func(yield func(*T) bool) {
 		r.content(t).(*rows[T]).byVal.Ascend(prefix, func(k string, en entry[T]) bool {

@@ -30,6 +30,7 @@ func newTx(s *Snapshot) *Tx {
 
 func (tx *Tx) content(t table) content { return tx.snap.content(t) }
 func (tx *Tx) pending() *Tx            { return tx }
+func (tx *Tx) reading() *Reading       { return nil }
 
 // Snapshot returns what the transaction started from. Reading it makes the commit depend on nothing.
 func (tx *Tx) Snapshot() *Snapshot { return tx.snap }

@@ -33,11 +33,15 @@ type Snapshot struct {
 	contents map[table]content
 	changed  map[table]int64
 	guards   guardSet
-	next     chan struct{}
+	// touched is what the commits after the snapshot before touched. next is closed once there is a following one.
+	touched   Changes
+	following atomic.Pointer[Snapshot]
+	next      chan struct{}
 }
 
 func (s *Snapshot) content(t table) content { return s.contents[t] }
 func (s *Snapshot) pending() *Tx            { return nil }
+func (s *Snapshot) reading() *Reading       { return nil }
 
 // View follows the store. Use Open.
 type View struct {
@@ -276,6 +280,7 @@ func (v *View) fold(b store.Batch) error {
 		v.guards = guardSet{}
 		next.contents, next.changed = map[table]content{}, map[table]int64{}
 		next.SpecRev = b.Rev
+		next.touched.Everything = true
 		for _, t := range v.byPrefix {
 			v.master[t] = t.empty()
 			next.changed[t] = b.Rev
@@ -297,7 +302,11 @@ func (v *View) fold(b store.Batch) error {
 				value, err = v.seal.Open(value)
 			}
 			if err == nil {
-				err = v.master[t].apply(e, key, value)
+				note := &next.touched
+				if b.Reset || !t.isSpec() {
+					note = nil
+				}
+				err = v.master[t].apply(e, key, value, note)
 			}
 		}
 		if err != nil {
@@ -318,6 +327,9 @@ func (v *View) fold(b store.Batch) error {
 		}
 	}
 	next.guards = v.guards.snapshot()
+	if prev != nil {
+		prev.following.Store(next)
+	}
 	v.latest.Store(next)
 	if prev != nil {
 		close(prev.next)

@@ -12,8 +12,9 @@ type Config struct {
 	// LatticePrefixes are the link-local prefixes VPC Lattice serves on, of either
 	// family: 169.254.171.0/24 and fd00:ec2:80::/64 on AWS.
 	LatticePrefixes []netip.Prefix
-	VPCs            []VPC
-	Peerings        []Peering
+	// VPCs and Peerings are in the order of their ids. A VPC that is the same pointer as before has not changed.
+	VPCs     []*VPC
+	Peerings []*Peering
 }
 
 // LatticeMode says what the Lattice prefixes are in a VPC.
@@ -46,6 +47,9 @@ type VPC struct {
 	Interfaces      []Interface
 	SecurityGroups  []SecurityGroup
 }
+
+// Key is what VPCs are in the order of.
+func (v *VPC) Key() string { return v.ID }
 
 // Subnet is a range of a VPC together with the route table in force there.
 type Subnet struct {
@@ -146,6 +150,9 @@ type Peering struct {
 	Requester string // VPC id
 	Accepter  string // VPC id
 }
+
+// Key is what peerings are in the order of.
+func (p *Peering) Key() string { return p.ID }
 
 // Problem is a resource that cannot be, or is not yet, as wanted.
 type Problem struct {

@@ -1,10 +1,6 @@
 package substrate
 
-import (
-	"maps"
-	"net/netip"
-	"slices"
-)
+import "net/netip"
 
 // sharedTable is the table of an interface that forwards for guests: they go out
 // under its address, and nothing comes in that was not asked for.
@@ -49,19 +45,8 @@ func (b *builder) public() {
 }
 
 // internetTable lets each VPC send from its public addresses only.
-func (x *index) internetTable() Table {
-	pinned := Set{Name: setPinned4, Key: KeyLinkAddr4}
-	for _, id := range slices.Sorted(maps.Keys(x.vpcs)) {
-		vx := x.vpcs[id]
-		if vx.InternetGateway == "" {
-			continue
-		}
-		for _, n := range vx.interfaces {
-			if n.Public.IsValid() {
-				pinned.Elements = append(pinned.Elements, Element{Link: shortName("v", id), Prefix: host(n.Public)})
-			}
-		}
-	}
+func internetTable(elements []Element) Table {
+	pinned := Set{Name: setPinned4, Key: KeyLinkAddr4, Elements: elements}
 	sortElements(pinned.Elements)
 	return Table{
 		Counters: []string{DropNoHost, DropSilenced, DropSpoofed},

@@ -51,7 +51,8 @@ func blocked(reason, resource, format string, args ...any) Explanation {
 // Explain follows a flow through a Config as its packets go through the kernel: both
 // are made from the same data, and a test holds them against each other.
 func Explain(cfg Config, f Flow) Explanation {
-	x := newIndex(cfg)
+	x := new(Lowering)
+	x.read(cfg)
 	e := &explainer{x: x, f: f}
 	if vx := x.vpcs[f.From]; vx != nil {
 		return e.fromLattice(vx)
@@ -67,7 +68,7 @@ func Explain(cfg Config, f Flow) Explanation {
 }
 
 type explainer struct {
-	x *index
+	x *Lowering
 	f Flow
 }
 
@@ -219,7 +220,7 @@ func (e *explainer) peers(vx *vpcIndex, r Rule, far netip.Addr) bool {
 	if slices.ContainsFunc(r.CIDRs, func(p netip.Prefix) bool { return p.Contains(far) }) {
 		return true
 	}
-	return slices.ContainsFunc(r.Groups, func(g string) bool { return slices.Contains(e.x.membersOf(vx, g), far) })
+	return slices.ContainsFunc(r.Groups, func(g string) bool { return slices.Contains(vx.membersOf(g), far) })
 }
 
 // covers says whether a protocol and range of a rule cover a packet's.
@@ -299,26 +300,23 @@ func (e *explainer) away(vx *vpcIndex, n *Interface, source netip.Addr) Explanat
 	case route.Via == ViaLocal:
 		return noHost(vx, to)
 	case route.Via == ViaPeering && vx.peers[route.Target] != nil:
-		return e.acrossPeering(vx, n, source, vx.peers[route.Target])
+		return e.acrossPeering(vx, n, source, route.Target)
 	case route.Via == ViaInternet && vx.InternetGateway != "" && to.Is4():
 		return e.acrossInternet(vx, n, source)
 	}
 	return blocked(DropNoRoute, tableOf(s), "the route of %s to %s leads nowhere", tableOf(s), route.Destination)
 }
 
-func (e *explainer) acrossPeering(vx *vpcIndex, n *Interface, source netip.Addr, p *Peering) Explanation {
+func (e *explainer) acrossPeering(vx *vpcIndex, n *Interface, source netip.Addr, peering string) Explanation {
 	to := e.f.Destination
 	if out := e.leave(vx, n, source, to); !out.Open {
 		return out
 	}
-	there := e.x.vpcs[p.Accepter]
-	if there == vx {
-		there = e.x.vpcs[p.Requester]
-	}
+	there := vx.peers[peering]
 	host := there.holder(to)
 	if host == nil {
 		if !slices.ContainsFunc(there.CIDRs, func(c netip.Prefix) bool { return c.Contains(to) }) {
-			return blocked(DropNoHost, p.ID, "%s leads to %s and no further: peering is not transitive", p.ID, there.ID)
+			return blocked(DropNoHost, peering, "%s leads to %s and no further: peering is not transitive", peering, there.ID)
 		}
 		return noHost(there, to)
 	}
@@ -326,13 +324,13 @@ func (e *explainer) acrossPeering(vx *vpcIndex, n *Interface, source netip.Addr,
 		return in
 	}
 	s := there.subnets[host.Subnet]
-	if back, ok := there.lookup(s, source); !ok || back.Via != ViaPeering || back.Target != p.ID {
-		return blocked(DropNoReturn, tableOf(s), "route table %s of %s has no route back to %s over %s", tableOf(s), s.ID, source, p.ID)
+	if back, ok := there.lookup(s, source); !ok || back.Via != ViaPeering || back.Target != peering {
+		return blocked(DropNoReturn, tableOf(s), "route table %s of %s has no route back to %s over %s", tableOf(s), s.ID, source, peering)
 	}
 	if acl := e.crossing(vx, n, to, false, true); acl != "" {
 		return blocked(DropACL, acl, "network ACL %s denies the answer from %s", acl, to)
 	}
-	return Explanation{Open: true, Text: fmt.Sprintf("%s leads to %s, which lets %s in", p.ID, there.ID, e.what())}
+	return Explanation{Open: true, Text: fmt.Sprintf("%s leads to %s, which lets %s in", peering, there.ID, e.what())}
 }
 
 func (e *explainer) acrossInternet(vx *vpcIndex, n *Interface, source netip.Addr) Explanation {

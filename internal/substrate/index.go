@@ -3,85 +3,65 @@ package substrate
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 )
 
-// index is a Config checked and made easy to look things up in. What is wrong with
+// vpcIndex is a VPC checked and made easy to look things up in. What is wrong with
 // it has become problems, and is left out.
-type index struct {
-	cfg      Config
-	vpcs     map[string]*vpcIndex
-	groupVPC map[string]string // security group → VPC
-	problems []Problem
-}
-
 type vpcIndex struct {
 	VPC
+	problems   []Problem
 	subnets    map[string]*Subnet
 	interfaces []*Interface // the sound ones, by id
 	groups     map[string]*SecurityGroup
-	peers      map[string]*Peering // by id
-	peerVPCs   map[string]bool
 	holders    map[netip.Addr]string
 	members    map[string][]netip.Addr // security group → addresses of its interfaces
+	// peers are the peerings that can be realised, by id, with the VPC at the other end.
+	peers map[string]*vpcIndex
 }
 
-func (x *index) problem(id, format string, args ...any) {
-	x.problems = append(x.problems, Problem{id, fmt.Errorf(format, args...)})
+func problemf(id, format string, args ...any) Problem {
+	return Problem{id, fmt.Errorf(format, args...)}
 }
 
-func newIndex(cfg Config) *index {
-	x := &index{cfg: cfg, vpcs: map[string]*vpcIndex{}, groupVPC: map[string]string{}}
-	x.cfg.LatticePrefixes = without(cfg.LatticePrefixes, invalid)
-	names := map[string]bool{InternetNamespace: true}
-	for _, v := range cfg.VPCs {
-		if v.ID == "" || names[v.ID] {
-			x.problem(v.ID, "VPC id %q is empty or used twice", v.ID)
-			continue
-		}
-		names[v.ID] = true
-		x.vpcs[v.ID] = x.indexVPC(v, names)
-	}
-	for i := range cfg.Peerings {
-		x.indexPeering(&x.cfg.Peerings[i])
-	}
-	return x
+func (vx *vpcIndex) problem(id, format string, args ...any) {
+	vx.problems = append(vx.problems, problemf(id, format, args...))
 }
 
-func (x *index) indexVPC(v VPC, names map[string]bool) *vpcIndex {
+// indexVPC indexes a VPC. claim says whether an id can name an interface's namespace.
+func indexVPC(v *VPC, lattice []netip.Prefix, claim func(id string) bool) *vpcIndex {
 	vx := &vpcIndex{
-		VPC: v, subnets: map[string]*Subnet{}, groups: map[string]*SecurityGroup{},
-		peers: map[string]*Peering{}, peerVPCs: map[string]bool{},
+		VPC: *v, subnets: map[string]*Subnet{}, groups: map[string]*SecurityGroup{},
 		holders: map[netip.Addr]string{}, members: map[string][]netip.Addr{},
 	}
-	vx.CIDRs = x.valid(v.ID, v.CIDRs)
+	vx.CIDRs = vx.valid(v.ID, v.CIDRs)
 	vx.Subnets = slices.Clone(v.Subnets)
 	bases := map[uint32]string{}
 	for i := range v.Subnets {
 		s := &vx.Subnets[i]
-		s.CIDRs = x.valid(s.ID, s.CIDRs)
+		s.CIDRs = vx.valid(s.ID, s.CIDRs)
 		table, ok := subnetTable(*s)
 		other, taken := bases[table]
 		switch {
 		case vx.subnets[s.ID] != nil:
-			x.problem(s.ID, "subnet is there twice")
+			vx.problem(s.ID, "subnet is there twice")
 		case !ok:
-			x.problem(s.ID, "subnet has no range of its own")
+			vx.problem(s.ID, "subnet has no range of its own")
 		case taken:
-			x.problem(s.ID, "subnet begins where %s does", other)
+			vx.problem(s.ID, "subnet begins where %s does", other)
 		default:
 			vx.subnets[s.ID], bases[table] = s, s.ID
-			x.checkACL(s.ACL)
+			vx.checkACL(s.ACL)
 		}
 	}
 	for i := range v.SecurityGroups {
 		g := &v.SecurityGroups[i]
 		vx.groups[g.ID] = g
-		x.groupVPC[g.ID] = v.ID
 		for _, r := range slices.Concat(g.Ingress, g.Egress) {
 			if err := r.check(); err != nil {
-				x.problem(g.ID, "rule %s: %w", r.ID, err)
+				vx.problem(g.ID, "rule %s: %w", r.ID, err)
 			}
 		}
 	}
@@ -91,15 +71,14 @@ func (x *index) indexVPC(v VPC, names map[string]bool) *vpcIndex {
 	}
 	for i := range v.Interfaces {
 		n := &v.Interfaces[i]
-		if n.ID == "" || names[n.ID] {
-			x.problem(n.ID, "interface id %q is empty or used twice", n.ID)
+		if err := vx.check(n, lattice); err != nil {
+			vx.problem(n.ID, "interface: %w", err)
 			continue
 		}
-		if err := vx.check(n, x.cfg.LatticePrefixes); err != nil {
-			x.problem(n.ID, "interface: %w", err)
+		if !claim(n.ID) {
+			vx.problem(n.ID, "interface id %q is empty or used twice", n.ID)
 			continue
 		}
-		names[n.ID] = true
 		vx.interfaces = append(vx.interfaces, n)
 		for _, a := range n.Addresses {
 			vx.holders[a] = n.ID
@@ -107,7 +86,7 @@ func (x *index) indexVPC(v VPC, names map[string]bool) *vpcIndex {
 		for _, g := range n.SecurityGroups {
 			vx.members[g] = append(vx.members[g], n.Addresses...)
 			if vx.groups[g] == nil {
-				x.problem(n.ID, "interface has unknown security group %s", g)
+				vx.problem(n.ID, "interface has unknown security group %s", g)
 			}
 		}
 	}
@@ -118,20 +97,20 @@ func (x *index) indexVPC(v VPC, names map[string]bool) *vpcIndex {
 func invalid(p netip.Prefix) bool { return !p.IsValid() }
 
 // valid is a list of ranges without those that are none.
-func (x *index) valid(id string, prefixes []netip.Prefix) []netip.Prefix {
+func (vx *vpcIndex) valid(id string, prefixes []netip.Prefix) []netip.Prefix {
 	if slices.ContainsFunc(prefixes, invalid) {
-		x.problem(id, "a range is not valid")
+		vx.problem(id, "a range is not valid")
 	}
 	return without(prefixes, invalid)
 }
 
-func (x *index) checkACL(acl *NetworkACL) {
+func (vx *vpcIndex) checkACL(acl *NetworkACL) {
 	if acl == nil {
 		return
 	}
 	for _, e := range slices.Concat(acl.Ingress, acl.Egress) {
 		if err := e.check(); err != nil {
-			x.problem(acl.ID, "entry %d: %w", e.Number, err)
+			vx.problem(acl.ID, "entry %d: %w", e.Number, err)
 		}
 	}
 }
@@ -161,37 +140,31 @@ func (vx *vpcIndex) check(n *Interface, lattice []netip.Prefix) error {
 	return nil
 }
 
-func (x *index) indexPeering(p *Peering) {
-	a, b := x.vpcs[p.Requester], x.vpcs[p.Accepter]
-	if a == nil || b == nil || a == b {
-		x.problem(p.ID, "peering needs two VPCs, has %q and %q", p.Requester, p.Accepter)
-		return
-	}
-	for _, c := range a.CIDRs {
-		for _, d := range b.CIDRs {
+// overlap says why two VPCs cannot be peered.
+func (vx *vpcIndex) overlap(other *vpcIndex) error {
+	for _, c := range vx.CIDRs {
+		for _, d := range other.CIDRs {
 			if c.Overlaps(d) {
-				x.problem(p.ID, "peering of overlapping ranges %s and %s", c, d)
-				return
+				return fmt.Errorf("peering of overlapping ranges %s and %s", c, d)
 			}
 		}
 	}
-	if a.peers[p.ID] != nil {
-		x.problem(p.ID, "peering is there twice")
-		return
-	}
-	a.peers[p.ID], b.peers[p.ID] = p, p
-	a.peerVPCs[b.ID], b.peerVPCs[a.ID] = true, true
+	return nil
 }
 
 // membersOf lists the addresses a group stands for in the rules of a VPC: its own
 // groups and those of its peers. A group of any other VPC stands for nothing, as a
 // stale rule does on AWS.
-func (x *index) membersOf(vx *vpcIndex, group string) []netip.Addr {
-	owner := x.groupVPC[group]
-	if owner != vx.ID && !vx.peerVPCs[owner] {
-		return nil
+func (vx *vpcIndex) membersOf(group string) []netip.Addr {
+	if vx.groups[group] != nil {
+		return vx.members[group]
 	}
-	return x.vpcs[owner].members[group]
+	for _, id := range slices.Sorted(maps.Keys(vx.peers)) {
+		if peer := vx.peers[id]; peer.groups[group] != nil {
+			return peer.members[group]
+		}
+	}
+	return nil
 }
 
 // check says why a rule cannot be applied.

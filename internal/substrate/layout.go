@@ -9,10 +9,36 @@ import (
 	"strings"
 )
 
-// Layout is what the kernel should hold: the realisation of a Config.
+// Layout is what the kernel should hold: the realisation of a Config, by VPC. It never changes.
 type Layout struct {
+	// Parts are in the order of their ids. One that is the same pointer as in the layout before has not changed.
+	Parts []*Part
+	// refused are the problems of what belongs to no part.
+	refused []Problem
+}
+
+// Part is what realises one VPC, under its id, or what lies behind the internet gateways, as InternetNamespace.
+type Part struct {
+	ID string
+	// Namespaces are the VPC's own and those of its interfaces.
 	Namespaces []Namespace
-	Links      []Link
+	// Links are those whose first end is in the VPC's namespace.
+	Links []Link
+	// Problems says what of the VPC cannot be realised.
+	Problems []Problem
+	uplink   *uplink
+}
+
+// Key is what parts are in the order of.
+func (p *Part) Key() string { return p.ID }
+
+// Problems lists what cannot be realised.
+func (l Layout) Problems() []Problem {
+	out := slices.Clone(l.refused)
+	for _, p := range l.Parts {
+		out = append(out, p.Problems...)
+	}
+	return out
 }
 
 // NamespaceKind says what a namespace is for, which settles its kernel settings.
@@ -177,9 +203,9 @@ func (n *Interface) mac() MAC {
 // MaxGuests is how many guests one interface can have.
 const MaxGuests = 1 << 12
 
-// WithoutIPv6 is the layout for a kernel that has no IPv6.
-func (l Layout) WithoutIPv6() Layout {
-	out := Layout{Namespaces: slices.Clone(l.Namespaces), Links: slices.Clone(l.Links)}
+// WithoutIPv6 is the part for a kernel that has no IPv6.
+func (p *Part) WithoutIPv6() *Part {
+	out := &Part{ID: p.ID, Namespaces: slices.Clone(p.Namespaces), Links: slices.Clone(p.Links), Problems: p.Problems}
 	for i, ns := range out.Namespaces {
 		ns.Routes = without(ns.Routes, func(p Path) bool { return p.Destination.Addr().Is6() })
 		ns.Rules = without(ns.Rules, func(r PolicyRule) bool { return r.IPv6 })

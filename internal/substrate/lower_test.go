@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"trellis/internal/ordered"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -38,7 +40,7 @@ func anyAny() []Rule {
 func example() Config {
 	return Config{
 		LatticePrefixes: prefixes("169.254.171.0/24", "fd00:ec2:80::/64"),
-		VPCs: []VPC{
+		VPCs: []*VPC{
 			{
 				ID: "vpc-a", CIDRs: prefixes("10.0.0.0/16"), Lattice: LatticeAssociated, LatticeGroups: []string{"sg-lattice"},
 				Resolvers: addrs("10.0.0.2", "169.254.169.253"), InternetGateway: "igw-a",
@@ -88,13 +90,13 @@ func example() Config {
 				SecurityGroups: []SecurityGroup{{ID: "sg-c", Egress: anyAny()}},
 			},
 		},
-		Peerings: []Peering{{ID: "pcx-ab", Requester: "vpc-a", Accepter: "vpc-b"}},
+		Peerings: []*Peering{{ID: "pcx-ab", Requester: "vpc-a", Accepter: "vpc-b"}},
 	}
 }
 
 func TestLowerGolden(t *testing.T) {
-	layout, problems := Lower(example())
-	for _, p := range problems {
+	layout := Lower(example())
+	for _, p := range layout.Problems() {
 		t.Errorf("problem %s", p)
 	}
 	got := layout.String()
@@ -118,15 +120,14 @@ func TestLowerGolden(t *testing.T) {
 
 // The order in which the desired state is listed is nobody's wish.
 func TestLowerIgnoresOrder(t *testing.T) {
-	want, _ := Lower(example())
+	want := Lower(example())
 	cfg := example()
-	slices.Reverse(cfg.VPCs)
 	for i := range cfg.VPCs {
 		slices.Reverse(cfg.VPCs[i].Subnets)
 		slices.Reverse(cfg.VPCs[i].Interfaces)
 		slices.Reverse(cfg.VPCs[i].SecurityGroups)
 	}
-	got, _ := Lower(cfg)
+	got := Lower(cfg)
 	if diff := cmp.Diff(want.String(), got.String()); diff != "" {
 		t.Errorf("layout changed with the order (-want +got):\n%s", diff)
 	}
@@ -163,7 +164,7 @@ func TestLowerProblems(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := example()
 			tt.break_(&cfg)
-			_, problems := Lower(cfg)
+			problems := Lower(cfg).Problems()
 			if !slices.ContainsFunc(problems, func(p Problem) bool {
 				return p.ID == tt.id && strings.Contains(p.Err.Error(), tt.text)
 			}) {
@@ -177,22 +178,21 @@ func TestLowerProblems(t *testing.T) {
 func TestLowerOfNothings(t *testing.T) {
 	cfg := example()
 	cfg.LatticePrefixes = append(cfg.LatticePrefixes, netip.Prefix{})
-	cfg.Peerings = append(cfg.Peerings, Peering{})
-	zero := VPC{
+	cfg.Peerings = append([]*Peering{{}}, cfg.Peerings...)
+	zero := &VPC{
 		ID: "vpc-zero", CIDRs: make([]netip.Prefix, 1), Lattice: LatticeAssociated, LatticeGroups: []string{""}, Resolvers: make([]netip.Addr, 1),
 		Subnets: []Subnet{{}, {ACL: &NetworkACL{Ingress: make([]ACLEntry, 1)}}}, Interfaces: make([]Interface, 2),
 		SecurityGroups: []SecurityGroup{{Ingress: []Rule{{}, {CIDRs: make([]netip.Prefix, 1), Groups: []string{""}}}}},
 	}
-	cfg.VPCs = append(cfg.VPCs, VPC{}, zero)
-	layout, problems := Lower(cfg)
-	if len(problems) == 0 {
+	cfg.VPCs = append(append([]*VPC{{}}, cfg.VPCs...), zero)
+	layout := Lower(cfg)
+	if len(layout.Problems()) == 0 {
 		t.Error("no problems")
 	}
-	want, _ := Lower(example())
-	for _, ns := range want.Namespaces {
-		i := slices.IndexFunc(layout.Namespaces, func(n Namespace) bool { return n.Name == ns.Name })
-		if i < 0 || layout.Namespaces[i].Table.String() != ns.Table.String() {
-			t.Errorf("%s is not what it is without the broken ones", ns.Name)
+	for _, want := range Lower(example()).Parts {
+		got := ordered.Find(layout.Parts, (*Part).Key, want.ID)
+		if diff := cmp.Diff(Layout{Parts: []*Part{want}}.String(), Layout{Parts: []*Part{got}}.String()); got == nil || diff != "" {
+			t.Errorf("%s is not what it is without the broken ones:\n%s", want.ID, diff)
 		}
 	}
 	if e := Explain(cfg, Flow{}); e.Open || e.Reason == "" {

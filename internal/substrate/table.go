@@ -54,14 +54,15 @@ const (
 
 // builder collects the table of one VPC.
 type builder struct {
-	x     *index
-	vx    *vpcIndex
-	table Table
-	sets  map[string]*Set
+	lattice []netip.Prefix
+	vx      *vpcIndex
+	part    *Part
+	table   Table
+	sets    map[string]*Set
 }
 
-func (x *index) vpcTable(vx *vpcIndex) Table {
-	b := &builder{x: x, vx: vx, sets: map[string]*Set{}}
+func vpcTable(lattice []netip.Prefix, vx *vpcIndex, part *Part) Table {
+	b := &builder{lattice: lattice, vx: vx, part: part, sets: map[string]*Set{}}
 	b.table.Counters = []string{
 		DropLattice, DropSpoofed, DropForeign, DropInvalid, DropACL, DropNotAssociated,
 		DropNoHost, DropNoPublic, DropEgress, DropIngress, DropSilenced,
@@ -126,7 +127,7 @@ func (b *builder) links() {
 // toLattice makes one rule for each Lattice prefix.
 func (b *builder) toLattice(rest ...Statement) []FilterRule {
 	var rules []FilterRule
-	for _, p := range b.x.cfg.LatticePrefixes {
+	for _, p := range b.lattice {
 		rules = append(rules, append(FilterRule{MatchAddress{Destination: true, Prefix: p.Masked()}}, rest...))
 	}
 	return rules
@@ -201,7 +202,7 @@ func (b *builder) output() {
 	rules = append(rules,
 		FilterRule{MatchEstablished{}, Accept{}},
 		dropFor(DropInvalid, MatchInvalid{}))
-	for _, p := range b.x.cfg.LatticePrefixes {
+	for _, p := range b.lattice {
 		rules = append(rules, FilterRule{MatchAddress{Prefix: p.Masked()}, Goto{chainToHost}})
 	}
 	rules = append(rules, dropFor(DropNoHost))
@@ -262,7 +263,7 @@ func (b *builder) groups() {
 	for _, g := range b.vx.LatticeGroups {
 		used[g] = true
 		if b.vx.groups[g] == nil {
-			b.x.problem(b.vx.ID, "association has unknown security group %s", g)
+			b.part.problem(b.vx.ID, "association has unknown security group %s", g)
 		}
 	}
 	for _, c := range slices.Sorted(maps.Keys(combos)) {
@@ -345,7 +346,7 @@ func (b *builder) peerMatches(r Rule, v6, destination bool) []Statement {
 		s := b.sets[prefix+g]
 		if s == nil {
 			s = b.set(prefix+g, key, Plain)
-			for _, a := range b.x.membersOf(b.vx, g) {
+			for _, a := range b.vx.membersOf(g) {
 				if a.Is6() == v6 {
 					s.Elements = append(s.Elements, Element{Prefix: host(a)})
 				}

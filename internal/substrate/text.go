@@ -22,12 +22,14 @@ func sortElements(es []Element) {
 // String is the layout as text, in the notation of ip and nft.
 func (l Layout) String() string {
 	var b strings.Builder
-	for _, ns := range l.Namespaces {
-		ns.write(&b)
-	}
-	for _, k := range l.Links {
-		fmt.Fprintf(&b, "link %s %s\n", k.Owner, k.A)
-		fmt.Fprintf(&b, "  to %s\n", k.B)
+	for _, p := range l.Parts {
+		for _, ns := range p.Namespaces {
+			ns.write(&b)
+		}
+		for _, k := range p.Links {
+			fmt.Fprintf(&b, "link %s %s\n", k.Owner, k.A)
+			fmt.Fprintf(&b, "  to %s\n", k.B)
+		}
 	}
 	return b.String()
 }

@@ -21,7 +21,9 @@ func TestVPCsAreToldApart(t *testing.T) {
 	blue := oneService(n.target(t, serverNS, "10.0.0.5:80", rawTarget([]byte(ok("blue")))))
 	green := oneService(n.target(t, "other", "10.0.0.5:80", rawTarget([]byte(ok("green")))))
 	green.VPCs[0].Namespace = "green"
-	group(green).ARN += "g"
+	for _, arn := range []*string{&group(green).ARN, &service(green).ARN, &green.VPCs[0].Network.ARN} {
+		*arn += "g"
+	}
 	lonely := &proxy.VPC{Namespace: "lonely", Bindings: []netip.AddrPort{latticeAddr}}
 	f.apply(t, &proxy.Table{VPCs: []*proxy.VPC{blue.VPCs[0], green.VPCs[0], lonely}})
 	for ns, want := range map[string]string{blueNS: "blue", "green": "green", "lonely": "Not Found"} {
@@ -132,7 +134,7 @@ func TestBindFailure(t *testing.T) {
 	table.VPCs[0].Bindings = append(table.VPCs[0].Bindings, other)
 	var one *BindError
 	var all BindErrors
-	err := f.Apply(t.Context(), table)
+	err := f.Apply(t.Context(), proxy.NewTable(table.VPCs, nil))
 	if !errors.As(err, &one) || one.Binding != b || !errors.As(err, &all) || len(all) != 1 || !errors.Is(err, n.fail[b]) {
 		t.Fatalf("got %v", err)
 	}

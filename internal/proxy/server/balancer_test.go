@@ -58,7 +58,7 @@ func lambdaGroup(event proxy.EventVersion) *proxy.TargetGroup {
 func balancer(l *proxy.Listener) *proxy.Table {
 	l.Port, l.Protocol = 80, proxy.HTTP
 	return &proxy.Table{LoadBalancers: []*proxy.LoadBalancer{{ARN: "arn:alb", VPC: "vpc-0fedcba9876543210",
-		Namespace: albNS, Addresses: []netip.Addr{albAddr.Addr()}, Listeners: []*proxy.Listener{l}}}}
+		Nodes: []proxy.Node{{Namespace: albNS, Address: albAddr.Addr()}}, Listeners: []*proxy.Listener{l}}}}
 }
 
 func forwardTo(g *proxy.TargetGroup) proxy.Action {

@@ -19,24 +19,38 @@ type checkKey struct {
 	config proxy.HealthCheck
 }
 
+// running is a health check that is made for some groups.
+type running struct {
+	stop  context.CancelFunc
+	users int
+}
+
 // applyChecks starts the health checks that are new and stops those that are not wanted. The caller holds mu.
-func (s *Server) applyChecks(wanted []proxy.Check) {
-	next := make(map[checkKey]context.CancelFunc, len(wanted))
-	for _, c := range wanted {
-		key := checkKey{c.State, c.Target.Source, c.Addr, c.Config}
-		if next[key] = s.checks[key]; next[key] == nil {
-			ctx, cancel := context.WithCancel(s.ctx)
-			next[key] = cancel
-			space := s.space(c.Target.Namespace)
-			s.running.Go(func() { s.checkRegularly(ctx, c, space) })
+func (s *Server) applyChecks(changes proxy.Changes) {
+	keyOf := func(c proxy.Check) checkKey { return checkKey{c.State, c.Target.Source, c.Addr, c.Config} }
+	for _, g := range changes.Came {
+		for _, c := range g.Checks() {
+			r := s.checks[keyOf(c)]
+			if r == nil {
+				ctx, cancel := context.WithCancel(s.ctx)
+				r = &running{stop: cancel}
+				s.checks[keyOf(c)] = r
+				space := s.space(c.Target.Namespace)
+				s.running.Go(func() { s.checkRegularly(ctx, c, space) })
+			}
+			r.users++
 		}
 	}
-	for key, cancel := range s.checks {
-		if next[key] == nil {
-			cancel()
+	for _, g := range changes.Gone {
+		for _, c := range g.Checks() {
+			if r := s.checks[keyOf(c)]; r != nil {
+				if r.users--; r.users == 0 {
+					r.stop()
+					delete(s.checks, keyOf(c))
+				}
+			}
 		}
 	}
-	s.checks = next
 }
 
 func (s *Server) checkRegularly(ctx context.Context, c proxy.Check, space *space) {

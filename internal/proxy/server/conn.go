@@ -41,7 +41,6 @@ type conn struct {
 	consumed      int64 // bytes of in that earlier requests took
 	sent          int64 // bytes of out that earlier answers took
 
-	st    *state
 	front *proxy.Front
 
 	req     proxy.Request
@@ -104,13 +103,13 @@ func (c *conn) attach(k *socket, l *link) {
 	c.in = reader{link: l}
 	c.idle = c.srv.Timeouts.Idle
 	c.out = writer{link: l, timeout: c.idle}
-	c.consumed, c.sent, c.st, c.front, c.linger = 0, 0, nil, nil, false
+	c.consumed, c.sent, c.front, c.linger = 0, 0, nil, false
 }
 
 // release gives the connection's memory back.
 func (c *conn) release() {
 	c.strip()
-	c.link, c.in.link, c.out.link, c.up, c.st, c.front, c.route, c.sock = nil, nil, nil, writer{}, nil, nil, nil, nil
+	c.link, c.in.link, c.out.link, c.up, c.front, c.route, c.sock = nil, nil, nil, writer{}, nil, nil, nil
 	c.hop, c.note, c.rec = proxy.Hop{}, proxy.Note{}, proxy.Record{}
 	c.srv.conns.Put(c)
 }
@@ -139,9 +138,7 @@ func (c *conn) serve() {
 
 // load takes the newest table.
 func (c *conn) load() {
-	if st := c.srv.state.Load(); st != c.st {
-		c.st, c.front = st, st.router.Front(c.sock.binding)
-	}
+	c.front = c.sock.front.Load()
 }
 
 // restless is how long a connection may be idle before its buffers go to others.
@@ -398,16 +395,16 @@ func (c *conn) act() {
 		c.failTarget(proxy.InternalError, false)
 		return
 	}
-	t, state := g.Pick()
+	t := g.Pick()
 	if t == nil {
 		c.fail(503, "")
 		return
 	}
-	c.rec.Target = t
-	state.Begin()
-	defer state.End()
+	c.rec.Target = t.Target
+	t.Begin()
+	defer t.End()
 	if g.Type == proxy.TargetLambda {
-		c.invoke(t)
+		c.invoke(t.Target)
 		return
 	}
 	c.forward(t)

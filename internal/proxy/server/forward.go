@@ -40,9 +40,9 @@ func (c *conn) repeatable() bool {
 }
 
 // forward sends the request to a target and its answer to the client.
-func (c *conn) forward(t *proxy.Target) {
-	p := c.st.pools[t]
-	if p == nil {
+func (c *conn) forward(t *proxy.Member) {
+	p, ok := t.Reach.(*pool)
+	if !ok {
 		c.failTarget(proxy.InternalError, false)
 		return
 	}

@@ -413,8 +413,8 @@ func TestIdleTimeOfWhatIsAskedFor(t *testing.T) {
 	f := start(t, n, nil)
 	table := oneService(target)
 	service(table).Idle = 20 * time.Millisecond
-	table.LoadBalancers = []*proxy.LoadBalancer{{ARN: "arn:aws:elasticloadbalancing:us-east-1:111111111111:loadbalancer/app/one/1", Namespace: "eni-1",
-		Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.9")}, Idle: 20 * time.Millisecond, Listeners: service(table).Listeners}}
+	table.LoadBalancers = []*proxy.LoadBalancer{{ARN: "arn:aws:elasticloadbalancing:us-east-1:111111111111:loadbalancer/app/one/1",
+		Nodes: []proxy.Node{{Namespace: "eni-1", Address: netip.MustParseAddr("10.0.0.9")}}, Idle: 20 * time.Millisecond, Listeners: service(table).Listeners}}
 	f.apply(t, table)
 	// Long before the server's own limit is reached.
 	if res, _ := f.dial(t, blueNS, latticeAddr).do(t, "GET", get("/")); res.StatusCode != 504 {

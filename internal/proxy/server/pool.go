@@ -46,6 +46,7 @@ type poolKey struct {
 type pool struct {
 	key    poolKey
 	space  *space
+	users  int // members of groups, guarded by the server's mu
 	mu     sync.Mutex
 	idle   []*upstream
 	closed bool

@@ -75,7 +75,6 @@ type Config struct {
 // Server serves the newest table it was given.
 type Server struct {
 	Config
-	health  *proxy.Health
 	journal *proxy.Journal
 	logs    *logQueue
 	count   counters
@@ -86,20 +85,18 @@ type Server struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup // all but the log queue
 
-	state atomic.Pointer[state]
+	// broken says that a socket failed since the last Apply.
+	broken atomic.Bool
 
 	mu      sync.Mutex // held by Apply, Drain and Close
+	router  *proxy.Router
 	sockets map[proxy.Binding]*socket
+	// lacking are the bindings that could not be opened.
+	lacking map[proxy.Binding]bool
 	pools   map[poolKey]*pool
-	checks  map[checkKey]context.CancelFunc
+	checks  map[checkKey]*running
 	spaces  map[string]*space
 	closed  bool
-}
-
-// state is what a request keeps from its start to its end.
-type state struct {
-	router *proxy.Router
-	pools  map[*proxy.Target]*pool
 }
 
 // New returns a server that serves nothing yet.
@@ -113,14 +110,14 @@ func New(c Config) *Server {
 	c.Timeouts = c.Timeouts.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
-		Config: c, health: proxy.NewHealth(), journal: proxy.NewJournal(c.Remembered), ctx: ctx, cancel: cancel,
-		sockets: make(map[proxy.Binding]*socket), pools: make(map[poolKey]*pool),
-		checks: make(map[checkKey]context.CancelFunc), spaces: make(map[string]*space),
+		Config: c, journal: proxy.NewJournal(c.Remembered), ctx: ctx, cancel: cancel,
+		sockets: make(map[proxy.Binding]*socket), lacking: make(map[proxy.Binding]bool), pools: make(map[poolKey]*pool),
+		checks: make(map[checkKey]*running), spaces: make(map[string]*space),
 	}
 	s.polled.since = time.Now()
+	s.router = proxy.NewRouter(s.reach)
 	s.conns.New = func() any { return newConn(s) }
 	s.buffers.New = newBuffers
-	s.state.Store(&state{router: proxy.NewRouter(&proxy.Table{}, s.health)})
 	s.logs = newLogQueue(c.AccessLog, &s.count.logDropped)
 	go s.logs.run()
 	s.running.Go(s.expire)
@@ -172,89 +169,102 @@ func (e BindErrors) Unwrap() []error {
 // sockets, pools and health checks that t has no use for. Requests under way finish by their old table. When Apply
 // returns, nothing listens that t does not want. Sockets that could not be opened are told of in the
 // error, a BindErrors; everything else is in effect, and the next Apply tries them again, as it opens anew those that failed.
+// What t has in common with the table before is not touched.
 func (s *Server) Apply(ctx context.Context, t *proxy.Table) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return net.ErrClosed
 	}
-	next := &state{router: proxy.NewRouter(t, s.health), pools: make(map[*proxy.Target]*pool)}
-	pools := s.poolsFor(next)
-	var failed BindErrors
-	wanted := make(map[proxy.Binding]bool)
-	var opened []*socket
-	for _, b := range next.router.Bindings() {
-		wanted[b] = true
-		if old := s.sockets[b]; old != nil {
-			if !old.failed.Load() {
-				continue
+	changes := s.router.Update(t)
+	if s.broken.Swap(false) {
+		for b, k := range s.sockets {
+			if k.failed.Load() {
+				k.close()
+				delete(s.sockets, b)
+				s.lacking[b] = true
 			}
-			old.close()
-			delete(s.sockets, b)
 		}
-		ln, err := s.Network.Listen(ctx, b.Namespace, b.Addr)
-		if err != nil {
-			failed = append(failed, &BindError{b, err})
+	}
+	for b := range s.lacking {
+		if _, told := changes.Fronts[b]; !told {
+			changes.Fronts[b] = s.router.Front(b)
+		}
+	}
+	clear(s.lacking)
+	failed := s.open(ctx, changes.Fronts)
+	for b, f := range changes.Fronts {
+		k := s.sockets[b]
+		if k == nil {
 			continue
 		}
-		k := newSocket(s, b, ln, s.space(b.Namespace))
-		s.sockets[b] = k
-		opened = append(opened, k)
-	}
-	s.state.Store(next)
-	for _, k := range opened {
-		s.running.Go(k.accept)
-	}
-	for b, k := range s.sockets {
-		if !wanted[b] {
+		k.front.Store(f)
+		if f == nil {
 			k.close()
 			delete(s.sockets, b)
 		}
 	}
-	for key, p := range s.pools {
-		if pools[key] == nil {
-			p.close()
+	s.applyChecks(changes)
+	for _, g := range changes.Gone {
+		for _, m := range g.Members() {
+			s.leave(m.Reach)
 		}
 	}
-	s.pools = pools
-	s.applyChecks(next.router.Checks())
 	if len(failed) > 0 {
 		return failed
 	}
 	return nil
 }
 
-// Failed says that a socket failed since the last Apply.
-func (s *Server) Failed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, k := range s.sockets {
-		if k.failed.Load() {
-			return true
+// open opens the sockets that are not open yet. The caller holds mu.
+func (s *Server) open(ctx context.Context, fronts map[proxy.Binding]*proxy.Front) BindErrors {
+	var failed BindErrors
+	for b, f := range fronts {
+		if f == nil || s.sockets[b] != nil {
+			continue
 		}
+		ln, err := s.Network.Listen(ctx, b.Namespace, b.Addr)
+		if err != nil {
+			failed = append(failed, &BindError{b, err})
+			s.lacking[b] = true
+			continue
+		}
+		k := newSocket(s, b, ln, s.space(b.Namespace))
+		k.front.Store(f)
+		s.sockets[b] = k
+		s.running.Go(k.accept)
 	}
-	return false
+	return failed
 }
 
-// poolsFor gives every target of the state its pool, the present one where there is one.
-func (s *Server) poolsFor(next *state) map[poolKey]*pool {
-	pools := make(map[poolKey]*pool)
-	for _, g := range next.router.Groups() {
-		for i := range g.Targets {
-			t := &g.Targets[i]
-			if !t.Addr.IsValid() {
-				continue
-			}
-			key := keyOf(t)
-			if pools[key] == nil {
-				if pools[key] = s.pools[key]; pools[key] == nil {
-					pools[key] = &pool{key: key, space: s.space(key.namespace)}
-				}
-			}
-			next.pools[t] = pools[key]
-		}
+// Failed says that a socket failed since the last Apply.
+func (s *Server) Failed() bool { return s.broken.Load() }
+
+// reach returns the pool of a target, the present one where there is one. The caller holds mu.
+func (s *Server) reach(t *proxy.Target) any {
+	if !t.Addr.IsValid() {
+		return nil
 	}
-	return pools
+	key := keyOf(t)
+	p := s.pools[key]
+	if p == nil {
+		p = &pool{key: key, space: s.space(key.namespace)}
+		s.pools[key] = p
+	}
+	p.users++
+	return p
+}
+
+// leave gives up a pool, which goes with its last user. The caller holds mu.
+func (s *Server) leave(reach any) {
+	p, ok := reach.(*pool)
+	if !ok {
+		return
+	}
+	if p.users--; p.users == 0 {
+		delete(s.pools, p.key)
+		p.close()
+	}
 }
 
 // space returns the connections of a namespace. The caller holds mu.
@@ -340,7 +350,11 @@ func (s *Server) expire() {
 }
 
 // Health returns the health of the targets that the newest table uses.
-func (s *Server) Health() []proxy.TargetHealth { return s.state.Load().router.Health() }
+func (s *Server) Health() []proxy.TargetHealth {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.router.Health()
+}
 
 // Explain says how the newest request of that id was decided, if it is still remembered.
 func (s *Server) Explain(requestID string) (*proxy.Explanation, bool) {

@@ -213,7 +213,7 @@ func start(t testing.TB, n *fakeNetwork, edit func(*Config)) *fixture {
 
 func (f *fixture) apply(t testing.TB, table *proxy.Table) {
 	t.Helper()
-	if err := f.Apply(context.Background(), table); err != nil {
+	if err := f.Apply(context.Background(), proxy.NewTable(table.VPCs, table.LoadBalancers)); err != nil {
 		t.Fatal(err)
 	}
 }

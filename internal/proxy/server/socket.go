@@ -19,6 +19,8 @@ type socket struct {
 	ln      net.Listener
 	space   *space
 	closing atomic.Bool
+	// front is what is served here now.
+	front atomic.Pointer[proxy.Front]
 	// failed says that nothing will be accepted any more although the socket was not closed.
 	failed atomic.Bool
 
@@ -41,6 +43,7 @@ func (k *socket) accept() {
 			k.srv.Log.Warn("accepting a connection failed", "address", k.binding.Addr, "namespace", k.binding.Namespace, "error", err)
 			if errors.Is(err, syscall.EINVAL) {
 				k.failed.Store(true)
+				k.srv.broken.Store(true)
 				return
 			}
 			time.Sleep(wait)

@@ -35,14 +35,16 @@ type listener struct {
 
 	closing atomic.Bool
 	broken  atomic.Bool
+	// fault is set when the listener breaks.
+	fault   *atomic.Bool
 	running sync.WaitGroup
 
 	mu   sync.Mutex
 	open map[net.Conn]struct{}
 }
 
-func serve(packets net.PacketConn, streams net.Listener, answer answerer) *listener {
-	l := &listener{answer: answer, packets: packets, streams: streams, open: make(map[net.Conn]struct{})}
+func serve(packets net.PacketConn, streams net.Listener, fault *atomic.Bool, answer answerer) *listener {
+	l := &listener{answer: answer, fault: fault, packets: packets, streams: streams, open: make(map[net.Conn]struct{})}
 	l.running.Go(l.servePackets)
 	l.running.Go(l.serveStreams)
 	return l
@@ -123,6 +125,7 @@ func (l *listener) goOn(err error) bool {
 		}
 	}
 	l.broken.Store(true)
+	l.fault.Store(true)
 	return false
 }
 

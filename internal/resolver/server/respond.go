@@ -30,7 +30,7 @@ const (
 // respond is the reply to one packet as seen from view, or nil where there
 // should be none. It is a function of its arguments but for the order of
 // addresses, which is drawn anew to spread clients.
-func respond(view *resolver.View, packet []byte, over transport) []byte {
+func respond(view resolver.View, packet []byte, over transport) []byte {
 	if view.Silent() || len(packet) < headerLen || packet[2]&0x80 != 0 {
 		return nil // to answer an answer would start a ping-pong
 	}

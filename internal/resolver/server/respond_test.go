@@ -18,17 +18,17 @@ const service = "directory-0123456789abcdefg.7d67968.vpc-lattice-svcs.us-east-1.
 // testZones has a VPC "a" with every kind of name, "b" with only the public ones,
 // and "mute" without DNS.
 func testZones() *resolver.Zones {
-	many := resolver.Host{Name: "many.us-east-1.elb.amazonaws.com"}
+	many := &resolver.Host{Name: "many.us-east-1.elb.amazonaws.com"}
 	for i := range 200 {
 		many.Addrs = append(many.Addrs, netip.AddrFrom4([4]byte{10, 0, 9, byte(i)}))
 	}
 	listen := []netip.Addr{netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("169.254.169.253")}
 	return resolver.Compile(resolver.Desired{
-		Public: []resolver.Host{
+		Public: []*resolver.Host{
 			{Name: service, Addrs: []netip.Addr{netip.MustParseAddr("169.254.171.33"), netip.MustParseAddr("fd00:ec2:80::a9fe:ab21")}},
 			many,
 		},
-		VPCs: []resolver.VPC{
+		VPCs: []*resolver.VPC{
 			{
 				ID: "a", Listen: listen, EnableDNSSupport: true, EnableDNSHostnames: true,
 				Interfaces: []resolver.Interface{{PrivateName: "ip-10-0-8-5.ec2.internal", Private: netip.MustParseAddr("10.0.8.5")}},

@@ -31,23 +31,21 @@ type Server struct {
 	network Network
 	zones   atomic.Pointer[resolver.Zones]
 
-	mu        sync.Mutex // held by Apply and Close
-	listeners map[place]*listener
-	closed    bool
-}
+	// broken says that a socket failed since the last Apply.
+	broken atomic.Bool
 
-// place is where one listener answers. A UDP socket is bound to one address, so
-// that its answers leave from the address that was asked.
-type place struct {
-	vpc  string
-	addr netip.Addr
+	mu        sync.Mutex                          // held by Apply and Close
+	listeners map[string]map[netip.Addr]*listener // by VPC
+	// due are the VPCs that may not listen as they should.
+	due    map[string]bool
+	closed bool
 }
 
 const port = 53
 
 // New returns a server without any VPC.
 func New(network Network) *Server {
-	return &Server{network: network, listeners: make(map[place]*listener)}
+	return &Server{network: network, listeners: make(map[string]map[netip.Addr]*listener), due: make(map[string]bool)}
 }
 
 // Errors are the faults that Apply met, by VPC.
@@ -75,30 +73,45 @@ func (s *Server) Apply(ctx context.Context, zones *resolver.Zones) error {
 	if s.closed {
 		return net.ErrClosed
 	}
-	s.zones.Store(zones)
-
-	wanted := make(map[place]bool)
-	for vpc, addrs := range zones.Listen() {
-		for _, addr := range addrs {
-			wanted[place{vpc, addr}] = true
+	for l := range zones.Since(s.zones.Swap(zones)) {
+		s.due[l.VPC] = true
+	}
+	if s.broken.Swap(false) {
+		for id, listeners := range s.listeners {
+			for _, l := range listeners {
+				s.due[id] = s.due[id] || l.failed()
+			}
 		}
 	}
-	s.stop(func(p place, l *listener) bool { return !wanted[p] || l.failed() })
-
+	wanted := make(map[string][]netip.Addr, len(s.due))
+	for id, due := range s.due {
+		if due {
+			wanted[id] = zones.Listens(id).Addrs
+		}
+	}
+	s.stop(wanted)
 	faults := make(map[string][]error)
-	for p := range wanted {
-		if s.listeners[p] != nil {
-			continue
+	for id, addrs := range wanted {
+		for _, addr := range addrs {
+			if s.listeners[id][addr] != nil {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			l, err := s.listen(id, addr)
+			if err != nil {
+				faults[id] = append(faults[id], err)
+				continue
+			}
+			if s.listeners[id] == nil {
+				s.listeners[id] = make(map[netip.Addr]*listener)
+			}
+			s.listeners[id][addr] = l
 		}
-		if err := ctx.Err(); err != nil {
-			return err
+		if len(faults[id]) == 0 {
+			delete(s.due, id)
 		}
-		l, err := s.listen(p)
-		if err != nil {
-			faults[p.vpc] = append(faults[p.vpc], err)
-			continue
-		}
-		s.listeners[p] = l
 	}
 	if len(faults) == 0 {
 		return nil
@@ -111,16 +124,7 @@ func (s *Server) Apply(ctx context.Context, zones *resolver.Zones) error {
 }
 
 // Failed says that a socket failed since the last Apply.
-func (s *Server) Failed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.listeners {
-		if l.failed() {
-			return true
-		}
-	}
-	return false
-}
+func (s *Server) Failed() bool { return s.broken.Load() }
 
 // Close stops every server and returns when none is left.
 func (s *Server) Close() error {
@@ -128,18 +132,28 @@ func (s *Server) Close() error {
 	defer s.mu.Unlock()
 	s.closed = true
 	s.zones.Store(nil)
-	s.stop(func(place, *listener) bool { return true })
+	none := make(map[string][]netip.Addr, len(s.listeners))
+	for id := range s.listeners {
+		none[id] = nil
+	}
+	s.stop(none)
 	return nil
 }
 
-// stop closes the listeners that are to go, all at once, and waits for them.
-func (s *Server) stop(goes func(place, *listener) bool) {
+// stop closes the listeners of some VPCs at addresses that are not wanted, or that have failed, all at once, and waits for
+// them.
+func (s *Server) stop(wanted map[string][]netip.Addr) {
 	var going []*listener
-	for p, l := range s.listeners {
-		if goes(p, l) {
-			l.close()
-			going = append(going, l)
-			delete(s.listeners, p)
+	for id, addrs := range wanted {
+		for addr, l := range s.listeners[id] {
+			if l.failed() || !slices.Contains(addrs, addr) {
+				l.close()
+				going = append(going, l)
+				delete(s.listeners[id], addr)
+			}
+		}
+		if len(s.listeners[id]) == 0 {
+			delete(s.listeners, id)
 		}
 	}
 	for _, l := range going {
@@ -147,18 +161,20 @@ func (s *Server) stop(goes func(place, *listener) bool) {
 	}
 }
 
-func (s *Server) listen(p place) (*listener, error) {
-	at := netip.AddrPortFrom(p.addr, port).String()
-	packets, err := s.network.ListenPacket(p.vpc, "udp", at)
+// listen begins to answer at an address of a VPC. A UDP socket is bound to one address, so that its answers leave from the
+// address that was asked.
+func (s *Server) listen(vpc string, addr netip.Addr) (*listener, error) {
+	at := netip.AddrPortFrom(addr, port).String()
+	packets, err := s.network.ListenPacket(vpc, "udp", at)
 	if err != nil {
 		return nil, err
 	}
-	streams, err := s.network.Listen(p.vpc, "tcp", at)
+	streams, err := s.network.Listen(vpc, "tcp", at)
 	if err != nil {
 		packets.Close()
 		return nil, err
 	}
-	return serve(packets, streams, func(packet []byte, over transport) []byte {
-		return respond(s.zones.Load().View(p.vpc), packet, over)
+	return serve(packets, streams, &s.broken, func(packet []byte, over transport) []byte {
+		return respond(s.zones.Load().View(vpc), packet, over)
 	}), nil
 }

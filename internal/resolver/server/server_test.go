@@ -120,9 +120,9 @@ func (l *loopback) Listen(vpc, network, addr string) (net.Listener, error) {
 }
 
 func vpcs(ids ...string) *resolver.Zones {
-	d := resolver.Desired{Public: []resolver.Host{{Name: service, Addrs: []netip.Addr{netip.MustParseAddr("169.254.171.33")}}}}
+	d := resolver.Desired{Public: []*resolver.Host{{Name: service, Addrs: []netip.Addr{netip.MustParseAddr("169.254.171.33")}}}}
 	for _, id := range ids {
-		d.VPCs = append(d.VPCs, resolver.VPC{
+		d.VPCs = append(d.VPCs, &resolver.VPC{
 			ID: id, EnableDNSSupport: true,
 			Listen: []netip.Addr{netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("169.254.169.253")},
 		})
@@ -279,7 +279,7 @@ func TestNewZonesAnswerThroughOldSockets(t *testing.T) {
 	server, network := start(t)
 	apply(t, server, vpcs("a"))
 	at := network.address("a", "udp")
-	d := resolver.Desired{VPCs: []resolver.VPC{{
+	d := resolver.Desired{VPCs: []*resolver.VPC{{
 		ID: "a", EnableDNSSupport: true,
 		Listen: []netip.Addr{netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("169.254.169.253")},
 	}}}

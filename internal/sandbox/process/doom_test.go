@@ -45,7 +45,7 @@ func doomedServer() int {
 	}
 	f := sandbox.Function{ARN: "arn:aws:lambda:us-east-1:111111111111:function:doomed", Version: sandbox.Latest, Runtime: "provided.al2023", Code: info.Digest,
 		MemoryMB: 512, EphemeralMB: 512, Timeout: 10 * time.Second}
-	if _, err := m.Apply(context.Background(), []sandbox.Function{f}); err != nil {
+	if _, err := m.Apply(context.Background(), []*sandbox.Function{&f}); err != nil {
 		return fail(err)
 	}
 	res, err := m.Invoke(context.Background(), sandbox.Invocation{ARN: f.ARN, Payload: []byte(`{"Do":"bomb","N":2}`)})

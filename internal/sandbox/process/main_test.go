@@ -171,7 +171,7 @@ type host struct {
 	log   *memoryLog
 	data  string
 	code  string
-	fns   []sandbox.Function
+	fns   []*sandbox.Function
 }
 
 func newHost(t testing.TB, edit func(*Options)) *host {
@@ -228,13 +228,14 @@ func (h *host) function(name string, edit func(*sandbox.Function)) *sandbox.Func
 		}
 		f.Code = h.code
 	}
+	desired := f
 	for i := range h.fns {
 		if h.fns[i].Qualified() == f.Qualified() {
-			h.fns[i] = f
+			h.fns[i] = &desired
 			return &f
 		}
 	}
-	h.fns = append(h.fns, f)
+	h.fns = append(h.fns, &desired)
 	return &f
 }
 

@@ -83,13 +83,12 @@ func (p *pool) dropIfUnused(m *Manager) {
 
 // Apply makes desired the whole of what runs here: new functions are prepared, changed ones replace their old instances,
 // and others end. It returns one status for each, in order. Applying the same again changes nothing.
-func (m *Manager) Apply(ctx context.Context, desired []sandbox.Function) ([]sandbox.Status, error) {
+func (m *Manager) Apply(ctx context.Context, desired []*sandbox.Function) ([]sandbox.Status, error) {
 	m.applying.Lock()
 	defer m.applying.Unlock()
 	wanted := make(map[string]bool)
 	out := make([]sandbox.Status, 0, len(desired))
-	for i := range desired {
-		f := &desired[i]
+	for _, f := range desired {
 		key := f.Qualified()
 		if wanted[key] {
 			return out, fault.New(fault.Invalid, "", "%s is desired twice", key)

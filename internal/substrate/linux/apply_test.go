@@ -22,7 +22,7 @@ import (
 func many(n, k int) substrate.Config {
 	cfg := substrate.Config{LatticePrefixes: latticePrefixes}
 	for v := range n {
-		vpc := substrate.VPC{
+		vpc := &substrate.VPC{
 			ID: fmt.Sprintf("vpc-%d", v), CIDRs: prefixes("10.0.0.0/16"), Lattice: substrate.LatticeAssociated, Resolvers: addrs("10.0.0.2"),
 			Subnets:        []substrate.Subnet{{ID: fmt.Sprintf("subnet-%d", v), CIDRs: prefixes("10.0.0.0/16")}},
 			SecurityGroups: []substrate.SecurityGroup{tcpFrom(fmt.Sprintf("sg-%d", v), 80, nil, fmt.Sprintf("sg-%d", v))},
@@ -81,7 +81,7 @@ func TestPrivilegedHundredVPCs(t *testing.T) {
 func TestPrivilegedFiveThousandElements(t *testing.T) {
 	const n = 5000
 	h := newHost(t)
-	ns, err := newNamespace(h.workers, "vpc", substrate.KindVPC, &h.writes)
+	ns, err := h.newNamespace("vpc", substrate.KindVPC)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestPrivilegedProblemsAreOfOneResource(t *testing.T) {
 	h := newHost(t)
 	cfg := peered()
 	cfg.VPCs[1].Interfaces[0].Subnet = "subnet-gone"
-	problems, err := h.Apply(t.Context(), cfg)
+	problems, err := h.Apply(t.Context(), anew(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +252,7 @@ func TestPrivilegedCloseLeavesNothing(t *testing.T) {
 	if n := foreign(t); n != 0 {
 		t.Errorf("%d threads or descriptors are in other namespaces", n)
 	}
-	if _, err := h.Apply(t.Context(), cfg); !errors.Is(err, errClosed) {
+	if _, err := h.Apply(t.Context(), anew(cfg)); !errors.Is(err, errClosed) {
 		t.Errorf("apply after close: %v", err)
 	}
 	if err := g.Do(func() error { return nil }); !errors.Is(err, errClosed) {
@@ -309,7 +309,7 @@ func TestHelperProcess(t *testing.T) {
 		t.Skip("only for another test")
 	}
 	h := New(nil)
-	if _, err := h.Apply(t.Context(), peered()); err != nil {
+	if _, err := h.Apply(t.Context(), anew(peered())); err != nil {
 		t.Fatal(err)
 	}
 	ns, ok := h.Namespace("eni-1")

@@ -57,11 +57,11 @@ func (c chance) config() substrate.Config {
 	// The first VPC peers with each of the others.
 	for v := 1; v < vpcs; v++ {
 		if c.of(80) {
-			cfg.Peerings = append(cfg.Peerings, substrate.Peering{ID: fmt.Sprintf("pcx-%d", v), Requester: "vpc-0", Accepter: fmt.Sprintf("vpc-%d", v)})
+			cfg.Peerings = append(cfg.Peerings, &substrate.Peering{ID: fmt.Sprintf("pcx-%d", v), Requester: "vpc-0", Accepter: fmt.Sprintf("vpc-%d", v)})
 		}
 	}
 	for v := range vpcs {
-		vpc := substrate.VPC{
+		vpc := &substrate.VPC{
 			ID: fmt.Sprintf("vpc-%d", v), CIDRs: prefixes(fmt.Sprintf("10.%d.0.0/16", v)),
 			Lattice: pick(c, substrate.LatticeNone, substrate.LatticeTargets, substrate.LatticeAssociated, substrate.LatticeAssociated),
 		}

@@ -112,7 +112,7 @@ func (s *guests) free(g *Guest) {
 }
 
 func (g *Guest) build() error {
-	inner, err := newNamespace(g.host.workers, g.plan.Link.B.Namespace, substrate.KindInterface, &g.host.writes)
+	inner, err := g.host.newNamespace(g.plan.Link.B.Namespace, substrate.KindInterface)
 	if err != nil {
 		return err
 	}

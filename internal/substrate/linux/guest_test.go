@@ -168,7 +168,7 @@ func TestPrivilegedInternet(t *testing.T) {
 	cfg := peered()
 	igw := []substrate.Route{{Destination: netip.MustParsePrefix("0.0.0.0/0"), Via: substrate.ViaInternet}}
 	cfg.VPCs[0].Interfaces[1].Public = netip.MustParseAddr("203.0.113.5")
-	other := &cfg.VPCs[3]
+	other := cfg.VPCs[3]
 	other.InternetGateway, other.Subnets[0].Routes = "igw-other", igw
 	other.Interfaces[0].Public = netip.MustParseAddr("203.0.113.6")
 	apply(t, h, cfg)

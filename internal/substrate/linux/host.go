@@ -1,7 +1,6 @@
 package linux
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,26 +11,38 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"trellis/internal/ordered"
 	"trellis/internal/substrate"
 )
 
 // Host is the network of this host as the process made it.
 type Host struct {
-	apply   sync.Mutex // held by whoever changes the network
-	writes  atomic.Int64
-	room    func() error
-	workers *workers
-	links   map[linkKey]substrate.Link
-	layout  substrate.Layout // as last wanted
+	apply    sync.Mutex // held by whoever changes the network
+	writes   atomic.Int64
+	room     func() error
+	workers  *workers
+	watch    *watch
+	lowering substrate.Lowering
+	layout   substrate.Layout // as last wanted
+	links    map[linkKey]substrate.Link
+	// due are the parts that may not be as wanted, faults what is wrong with some.
+	due    map[string]bool
+	faults map[string][]substrate.Problem
+	// stirred are the namespaces that are to be read back.
+	stirred map[*Namespace]bool
 	closed  bool
 	ipv6    bool // the kernel has it
 
 	look   sync.RWMutex // guards realms against lookups meanwhile
 	realms map[string]*realm
+	// members are the realms of each part.
+	members map[string]map[string]*realm
 }
 
 // linkKey names a link by its first end.
 type linkKey struct{ namespace, name string }
+
+func keyOf(l substrate.Link) linkKey { return linkKey{l.A.Namespace, l.A.Name} }
 
 // New is a host without any network. Close it, or end the process, to take away
 // what was applied. It makes another namespace only while room, unless nil, has no
@@ -41,7 +52,11 @@ func New(room func() error) *Host {
 		room = func() error { return nil }
 	}
 	_, err := os.Stat("/proc/sys/net/ipv6")
-	return &Host{room: room, workers: newWorkers(), links: map[linkKey]substrate.Link{}, realms: map[string]*realm{}, ipv6: err == nil}
+	return &Host{
+		room: room, workers: newWorkers(), watch: newWatch(),
+		links: map[linkKey]substrate.Link{}, due: map[string]bool{}, faults: map[string][]substrate.Problem{}, stirred: map[*Namespace]bool{},
+		realms: map[string]*realm{}, members: map[string]map[string]*realm{}, ipv6: err == nil,
+	}
 }
 
 // Writes counts the changes made to the kernel so far.
@@ -64,93 +79,165 @@ func (h *Host) realm(id string) *realm {
 }
 
 // Apply makes the host's network what the Config says, and reports each resource
-// that is not as wanted. What did not change is not touched. The error is for what
-// concerns no resource: the context ended, the host is closed.
+// that is not as wanted. What did not change is not touched, nor looked at. The error
+// is for what concerns no resource: the context ended, the host is closed.
 func (h *Host) Apply(ctx context.Context, cfg substrate.Config) ([]substrate.Problem, error) {
-	layout, problems := substrate.Lower(cfg)
 	h.apply.Lock()
 	defer h.apply.Unlock()
 	if h.closed {
 		return nil, errClosed
 	}
-	if !h.ipv6 {
-		layout = layout.WithoutIPv6()
+	before := h.layout
+	h.layout = h.lowering.Lower(cfg)
+	for old, new := range ordered.Diff(before.Parts, h.layout.Parts, (*substrate.Part).Key) {
+		if new == nil {
+			new = old
+		}
+		h.due[new.ID] = true
 	}
-	h.layout = layout
-	found, err := h.converge(ctx)
-	return append(problems, found...), err
+	return h.converge(ctx, nil)
 }
 
-func (h *Host) converge(ctx context.Context) ([]substrate.Problem, error) {
-	var problems []substrate.Problem
-	fail := func(id string, err error) { problems = append(problems, substrate.Problem{ID: id, Err: err}) }
-	want := make(map[string]substrate.Namespace, len(h.layout.Namespaces))
-	for _, ns := range h.layout.Namespaces {
-		want[ns.Name] = ns
+// job is the work on one part.
+type job struct {
+	id       string
+	want     substrate.Part // empty if the part is to go
+	problems []substrate.Problem
+}
+
+func (j *job) fail(id string, err error) {
+	j.problems = append(j.problems, substrate.Problem{ID: id, Err: err})
+}
+
+func (h *Host) job(id string) *job {
+	j := &job{id: id}
+	if want := ordered.Find(h.layout.Parts, (*substrate.Part).Key, id); want != nil {
+		if !h.ipv6 {
+			want = want.WithoutIPv6()
+		}
+		j.want = *want
 	}
-	h.removeLinks(want, fail)
-	for name, r := range h.realms {
-		if w, ok := want[name]; !ok || w.Kind != r.kind {
-			h.drop(r)
-		}
+	return j
+}
+
+// converge makes the parts that are due as they should be. Those with a problem, which
+// may be known already, stay due.
+func (h *Host) converge(ctx context.Context, known []substrate.Problem) ([]substrate.Problem, error) {
+	if err := h.work(ctx); err != nil {
+		return nil, err
 	}
-	for _, step := range []func(substrate.Namespace, report){h.create, h.filter} {
-		for _, ns := range h.layout.Namespaces {
-			if err := ctx.Err(); err != nil {
-				return problems, err
-			}
-			step(ns, fail)
-		}
-	}
-	for _, l := range h.layout.Links {
-		if err := ctx.Err(); err != nil {
-			return problems, err
-		}
-		if err := h.connect(l); err != nil {
-			fail(l.Owner, err)
-		}
-	}
-	for _, ns := range h.layout.Namespaces {
-		if err := ctx.Err(); err != nil {
-			return problems, err
-		}
-		if r := h.realms[ns.Name]; r != nil {
-			r.applyRouting(ns, &h.writes, fail)
-		}
+	problems := append(h.layout.Problems(), known...)
+	for _, id := range slices.Sorted(maps.Keys(h.faults)) {
+		problems = append(problems, h.faults[id]...)
 	}
 	return problems, nil
 }
 
+func (h *Host) work(ctx context.Context) error {
+	var jobs []*job
+	for _, id := range slices.Sorted(maps.Keys(h.due)) {
+		jobs = append(jobs, h.job(id))
+	}
+	h.removeLinks(jobs)
+	for _, j := range jobs {
+		h.dropRealms(j)
+	}
+	for _, step := range []func(*job, substrate.Namespace){h.create, h.filter} {
+		for _, j := range jobs {
+			for _, ns := range j.want.Namespaces {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				step(j, ns)
+			}
+		}
+	}
+	for _, j := range jobs {
+		for _, l := range j.want.Links {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			made, err := h.connect(l)
+			if err != nil {
+				j.fail(l.Owner, err)
+			}
+			// What leads over the link at its other end waits for it.
+			if other := h.realms[l.B.Namespace]; made && !h.due[other.part] {
+				h.due[other.part] = true
+				jobs = append(jobs, h.job(other.part))
+			}
+		}
+	}
+	for _, j := range jobs {
+		for _, ns := range j.want.Namespaces {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if r := h.realms[ns.Name]; r != nil {
+				r.applyRouting(ns, &h.writes, j.fail)
+			}
+		}
+		if delete(h.faults, j.id); len(j.problems) > 0 {
+			h.faults[j.id] = j.problems
+			continue
+		}
+		delete(h.due, j.id)
+	}
+	return nil
+}
+
+// dropRealms takes away the namespaces of a part that are not wanted, or not of their kind.
+func (h *Host) dropRealms(j *job) {
+	for name, r := range h.members[j.id] {
+		if !r.wanted(j) {
+			h.drop(r)
+			delete(h.members[j.id], name)
+		}
+	}
+	if len(h.members[j.id]) == 0 {
+		delete(h.members, j.id)
+	}
+}
+
+func (r *realm) wanted(j *job) bool {
+	return slices.ContainsFunc(j.want.Namespaces, func(ns substrate.Namespace) bool { return ns.Name == r.ns.name && ns.Kind == r.kind })
+}
+
 // create makes a namespace that is not there.
-func (h *Host) create(ns substrate.Namespace, fail report) {
+func (h *Host) create(j *job, ns substrate.Namespace) {
 	if h.realms[ns.Name] != nil {
 		return
 	}
 	if err := h.room(); err != nil {
-		fail(ns.Name, err)
+		j.fail(ns.Name, err)
 		return
 	}
-	n, err := newNamespace(h.workers, ns.Name, ns.Kind, &h.writes)
+	n, err := h.newNamespace(ns.Name, ns.Kind)
 	if err != nil {
-		fail(ns.Name, err)
+		j.fail(ns.Name, err)
 		return
 	}
+	r := newRealm(n, ns.Kind, j.id)
 	h.look.Lock()
-	h.realms[ns.Name] = newRealm(n, ns.Kind)
+	h.realms[ns.Name] = r
 	h.look.Unlock()
+	if h.members[j.id] == nil {
+		h.members[j.id] = map[string]*realm{}
+	}
+	h.members[j.id][ns.Name] = r
 }
 
 // filter brings a namespace's table up to date, before its links are made.
-func (h *Host) filter(ns substrate.Namespace, fail report) {
+func (h *Host) filter(j *job, ns substrate.Namespace) {
 	r := h.realms[ns.Name]
 	if r == nil || r.ns.nft == nil {
 		return
 	}
 	if err := r.applyTable(ns.Table, &h.writes); err != nil {
-		fail(ns.Name, err)
-		for _, l := range h.layout.Links {
+		j.fail(ns.Name, err)
+		for _, l := range j.want.Links {
 			if l.A.Namespace == ns.Name || l.B.Namespace == ns.Name {
-				fail(l.Owner, err)
+				j.fail(l.Owner, err)
 			}
 		}
 	}
@@ -160,60 +247,82 @@ func (h *Host) filter(ns substrate.Namespace, fail report) {
 // then what the namespaces remember of their addresses: whoever gets one of them
 // next must not inherit connections. A link both of whose namespaces go needs no
 // deletion of its own.
-func (h *Host) removeLinks(want map[string]substrate.Namespace, fail report) {
-	keep := make(map[linkKey]substrate.Link, len(h.layout.Links))
-	for _, l := range h.layout.Links {
-		keep[linkKey{l.A.Namespace, l.A.Name}] = l
-	}
-	stays := func(end substrate.End) bool {
-		w, ok := want[end.Namespace]
-		return ok && h.realms[end.Namespace] != nil && h.realms[end.Namespace].kind == w.Kind
-	}
-	released := map[string]addressFilter{}
-	doomed := map[string][]linkKey{} // by the namespace they are deleted from
-	for key, l := range h.links {
-		w, ok := keep[key]
-		staysA, staysB := stays(l.A), stays(l.B)
-		switch {
-		case ok && samePair(l, w) && staysA && staysB:
-			left := slices.DeleteFunc(slices.Clone(l.B.Addresses), func(a netip.Addr) bool { return slices.Contains(w.B.Addresses, a) })
-			h.release(released, l.A.Namespace, left)
-		case staysA:
-			doomed[l.A.Namespace] = append(doomed[l.A.Namespace], key)
-		case staysB:
-			doomed[l.B.Namespace] = append(doomed[l.B.Namespace], key)
-		default:
-			h.release(released, l.A.Namespace, l.B.Addresses)
-			h.forgetLink(key)
+func (h *Host) removeLinks(jobs []*job) {
+	leaving := map[string]bool{}
+	for _, j := range jobs {
+		for name, r := range h.members[j.id] {
+			if !r.wanted(j) {
+				leaving[name] = true
+			}
 		}
 	}
-	for name, keys := range doomed {
-		indexes := make([]int, len(keys))
-		for i, key := range keys {
-			end := h.links[key].A
-			if end.Namespace != name {
-				end = h.links[key].B
-			}
-			indexes[i] = h.realms[name].index[end.Name]
-		}
-		if err := delLinks(h.realms[name].ns, indexes, &h.writes); err != nil {
-			for _, key := range keys {
-				fail(h.links[key].Owner, err)
-			}
+	stays := func(end substrate.End) bool { return h.realms[end.Namespace] != nil && !leaving[end.Namespace] }
+	free := released{}
+	for _, j := range jobs {
+		router := h.realms[j.id]
+		if router == nil {
 			continue
 		}
-		for _, key := range keys {
-			h.release(released, key.namespace, h.links[key].B.Addresses)
-			h.forgetLink(key)
+		places := h.remembering(router)
+		doomed := map[string][]linkKey{} // by the namespace they are deleted from
+		for key := range router.links {
+			if key.namespace != j.id {
+				continue
+			}
+			l := h.links[key]
+			staysA, staysB := stays(l.A), stays(l.B)
+			i := slices.IndexFunc(j.want.Links, func(w substrate.Link) bool { return samePair(l, w) })
+			switch {
+			case i >= 0 && staysA && staysB:
+				w := j.want.Links[i]
+				left := slices.DeleteFunc(slices.Clone(l.B.Addresses), func(a netip.Addr) bool { return slices.Contains(w.B.Addresses, a) })
+				free.add(places, left)
+			case staysA:
+				doomed[l.A.Namespace] = append(doomed[l.A.Namespace], key)
+			case staysB:
+				doomed[l.B.Namespace] = append(doomed[l.B.Namespace], key)
+			default:
+				free.add(places, l.B.Addresses)
+				h.forgetLink(key)
+			}
+		}
+		for name, keys := range doomed {
+			h.deleteLinks(j, h.realms[name], keys, places, free)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(released)) {
-		if _, ok := want[name]; !ok {
+	for _, name := range slices.Sorted(maps.Keys(free)) {
+		if leaving[name] {
 			continue // its memory goes with it
 		}
-		if err := forget(h.realms[name].ns, released[name], &h.writes); err != nil {
-			fail(name, err)
+		if err := forget(h.realms[name].ns, free[name], &h.writes); err != nil {
+			for _, j := range jobs {
+				if j.id == h.realms[name].part {
+					j.fail(name, err)
+				}
+			}
 		}
+	}
+}
+
+// deleteLinks deletes links of a part from one of the namespaces they are in.
+func (h *Host) deleteLinks(j *job, from *realm, keys []linkKey, places []*realm, free released) {
+	indexes := make([]int, len(keys))
+	for i, key := range keys {
+		end := h.links[key].A
+		if end.Namespace != from.ns.name {
+			end = h.links[key].B
+		}
+		indexes[i] = from.index[end.Name]
+	}
+	if err := delLinks(from.ns, indexes, &h.writes); err != nil {
+		for _, key := range keys {
+			j.fail(h.links[key].Owner, err)
+		}
+		return
+	}
+	for _, key := range keys {
+		free.add(places, h.links[key].B.Addresses)
+		h.forgetLink(key)
 	}
 }
 
@@ -228,58 +337,64 @@ func (h *Host) forgetLink(key linkKey) {
 	l := h.links[key]
 	for _, end := range []substrate.End{l.A, l.B} {
 		if r := h.realms[end.Namespace]; r != nil {
+			delete(r.links, key)
 			r.lost(end.Name)
 		}
 	}
 	delete(h.links, key)
 }
 
-// release notes that addresses of a VPC are free, there and in its peers.
-func (h *Host) release(released map[string]addressFilter, vpc string, addresses []netip.Addr) {
+// released is what namespaces are to forget, by their names.
+type released map[string]addressFilter
+
+func (f released) add(places []*realm, addresses []netip.Addr) {
 	if len(addresses) == 0 {
 		return
 	}
-	places := []string{vpc}
-	for _, l := range h.links {
-		switch vpc {
-		case l.A.Namespace:
-			places = append(places, l.B.Namespace)
-		case l.B.Namespace:
-			places = append(places, l.A.Namespace)
-		}
-	}
-	for _, p := range places {
-		if r := h.realms[p]; r == nil || r.kind != substrate.KindVPC {
-			continue
-		}
-		if released[p] == nil {
-			released[p] = addressFilter{}
+	for _, r := range places {
+		if f[r.ns.name] == nil {
+			f[r.ns.name] = addressFilter{}
 		}
 		for _, a := range addresses {
-			released[p][a] = true
+			f[r.ns.name][a] = true
 		}
 	}
 }
 
+// remembering are the namespaces that may remember connections of a VPC's addresses:
+// its own and those of its peers.
+func (h *Host) remembering(router *realm) []*realm {
+	places := []*realm{router}
+	for key := range router.links {
+		for _, end := range []substrate.End{h.links[key].A, h.links[key].B} {
+			if r := h.realms[end.Namespace]; r != nil && r != router && r.kind == substrate.KindVPC {
+				places = append(places, r)
+			}
+		}
+	}
+	return places
+}
+
 // connect makes a link that is not there, or corrects its addresses.
-func (h *Host) connect(l substrate.Link) error {
+func (h *Host) connect(l substrate.Link) (made bool, err error) {
 	a, b := h.realms[l.A.Namespace], h.realms[l.B.Namespace]
 	if a == nil || b == nil {
-		return fmt.Errorf("no link between %s and %s: a namespace is missing", l.A.Namespace, l.B.Namespace)
+		return false, fmt.Errorf("no link between %s and %s: a namespace is missing", l.A.Namespace, l.B.Namespace)
 	}
-	key := linkKey{l.A.Namespace, l.A.Name}
+	key := keyOf(l)
 	have, ok := h.links[key]
 	if !ok {
 		ia, ib, err := addLink(l, a.ns, b.ns, &h.writes)
 		if err != nil {
-			return err
+			return false, err
 		}
 		a.index[l.A.Name], b.index[l.B.Name] = ia, ib
+		a.links[key], b.links[key] = struct{}{}, struct{}{}
 		h.links[key] = l
-		return nil
+		return true, nil
 	}
 	if slices.Equal(have.B.Addresses, l.B.Addresses) {
-		return nil
+		return false, nil
 	}
 	var errs []error
 	index := b.index[l.B.Name]
@@ -295,19 +410,17 @@ func (h *Host) connect(l substrate.Link) error {
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return err
+		return false, err
 	}
 	h.links[key] = l
-	return nil
+	return false, nil
 }
 
 // drop takes a namespace away, with its guests, processes and links.
 func (h *Host) drop(r *realm) {
 	r.guests.close()
-	for key, l := range h.links {
-		if l.A.Namespace == r.ns.name || l.B.Namespace == r.ns.name {
-			h.forgetLink(key)
-		}
+	for key := range r.links {
+		h.forgetLink(key)
 	}
 	h.look.Lock()
 	delete(h.realms, r.ns.name)
@@ -324,11 +437,14 @@ func (h *Host) Close() error {
 		return nil
 	}
 	h.closed = true
-	var errs []error
 	h.layout = substrate.Layout{}
-	h.removeLinks(nil, func(id string, err error) { errs = append(errs, fmt.Errorf("%s: %w", id, err)) })
-	for _, r := range slices.SortedFunc(maps.Values(h.realms), func(a, b *realm) int { return cmp.Compare(a.ns.name, b.ns.name) }) {
-		h.drop(r)
+	for id := range h.members {
+		h.due[id] = true
 	}
-	return errors.Join(append(errs, h.workers.end())...)
+	problems, err := h.converge(context.Background(), nil)
+	errs := []error{err}
+	for _, p := range problems {
+		errs = append(errs, fmt.Errorf("%s: %w", p.ID, p.Err))
+	}
+	return errors.Join(append(errs, h.watch.close(), h.workers.end())...)
 }

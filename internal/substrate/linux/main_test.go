@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -116,9 +118,33 @@ func newHostAlone(t *testing.T) *Host {
 	return h
 }
 
+// anew is a Config with the same contents, of which nothing is the same pointer.
+func anew(cfg substrate.Config) substrate.Config {
+	out := substrate.Config{LatticePrefixes: cfg.LatticePrefixes}
+	for _, v := range cfg.VPCs {
+		c := *v
+		out.VPCs = append(out.VPCs, &c)
+	}
+	for _, p := range cfg.Peerings {
+		c := *p
+		out.Peerings = append(out.Peerings, &c)
+	}
+	slices.SortFunc(out.VPCs, func(a, b *substrate.VPC) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(out.Peerings, func(a, b *substrate.Peering) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+func links(cfg substrate.Config) []substrate.Link {
+	var out []substrate.Link
+	for _, p := range substrate.Lower(anew(cfg)).Parts {
+		out = append(out, p.Links...)
+	}
+	return out
+}
+
 func apply(t *testing.T, h *Host, cfg substrate.Config) {
 	t.Helper()
-	problems, err := h.Apply(context.Background(), cfg)
+	problems, err := h.Apply(context.Background(), anew(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 type Namespace struct {
 	name    string
 	workers *workers
+	watch   *watch
 	fd      *os.File
 	rt      *netlink.Handle
 	nft     *nftables.Conn
@@ -30,6 +31,8 @@ type Namespace struct {
 	use    sync.RWMutex // held, shared, by whoever works inside, and alone by who closes it
 	closed bool         // guarded by use
 
+	ears []int // guarded by the watch
+
 	mu      sync.Mutex // guards started
 	started []*exec.Cmd
 }
@@ -38,9 +41,9 @@ type Namespace struct {
 const socketBuffer = 8 << 20
 
 // newNamespace makes a namespace of the kind, with loopback up and nothing else.
-func newNamespace(w *workers, name string, kind substrate.NamespaceKind, writes *atomic.Int64) (*Namespace, error) {
-	n := &Namespace{name: name, workers: w}
-	err := w.do(nil, func() error {
+func (h *Host) newNamespace(name string, kind substrate.NamespaceKind) (*Namespace, error) {
+	n, writes := &Namespace{name: name, workers: h.workers, watch: h.watch}, &h.writes
+	err := n.workers.do(nil, func() error {
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("make a network namespace: %w", err)
 		}
@@ -68,6 +71,9 @@ func newNamespace(w *workers, name string, kind substrate.NamespaceKind, writes 
 	})
 	if err == nil {
 		err = n.up("lo", writes)
+	}
+	if err == nil {
+		err = n.Do(func() error { return n.watch.add(n) })
 	}
 	if err != nil {
 		n.close()
@@ -135,6 +141,7 @@ func (n *Namespace) close() {
 		// One that has ended needs no signal.
 		_ = cmd.Process.Signal(cmd.SysProcAttr.Pdeathsig)
 	}
+	n.watch.remove(n)
 	if n.rt != nil {
 		n.rt.Close()
 	}

@@ -51,8 +51,8 @@ func over(peering, cidr string) substrate.Route {
 var latticePrefixes = prefixes("169.254.171.0/24", "fd00:ec2:80::/64")
 
 // oneVPC has two interfaces in two subnets.
-func oneVPC() substrate.VPC {
-	return substrate.VPC{
+func oneVPC() *substrate.VPC {
+	return &substrate.VPC{
 		ID: "vpc-a", CIDRs: prefixes("10.0.0.0/16"), Resolvers: addrs("10.0.0.2", "169.254.169.253"),
 		Subnets: []substrate.Subnet{{ID: "subnet-1", CIDRs: prefixes("10.0.1.0/24")}, {ID: "subnet-2", CIDRs: prefixes("10.0.2.0/24")}},
 		Interfaces: []substrate.Interface{
@@ -65,7 +65,7 @@ func oneVPC() substrate.VPC {
 
 func TestPrivilegedSecurityGroups(t *testing.T) {
 	h := newHost(t)
-	cfg := substrate.Config{LatticePrefixes: latticePrefixes, VPCs: []substrate.VPC{oneVPC()}}
+	cfg := substrate.Config{LatticePrefixes: latticePrefixes, VPCs: []*substrate.VPC{oneVPC()}}
 	apply(t, h, cfg)
 	server := namespace(t, h, "eni-2")
 	serve(t, server, "10.0.2.10:80", "web")
@@ -88,8 +88,8 @@ func peered() substrate.Config {
 		{ID: "subnet-2", CIDRs: prefixes("10.0.2.0/24"), Routes: []substrate.Route{{Destination: netip.MustParsePrefix("0.0.0.0/0"), Via: substrate.ViaInternet}}},
 	}
 	main.SecurityGroups = []substrate.SecurityGroup{anyAny("sg-client"), anyAny("sg-server")}
-	side := func(name, cidr, subnet, address string, routes ...substrate.Route) substrate.VPC {
-		return substrate.VPC{
+	side := func(name, cidr, subnet, address string, routes ...substrate.Route) *substrate.VPC {
+		return &substrate.VPC{
 			ID: "vpc-" + name, CIDRs: prefixes(cidr),
 			Subnets:        []substrate.Subnet{{ID: "subnet-" + name, CIDRs: prefixes(subnet), Routes: routes}},
 			Interfaces:     []substrate.Interface{iface("eni-"+name, "subnet-"+name, "sg-"+name, address)},
@@ -99,13 +99,13 @@ func peered() substrate.Config {
 	other := side("other", "10.0.0.0/16", "10.0.1.0/24", "10.0.1.10")
 	return substrate.Config{
 		LatticePrefixes: latticePrefixes,
-		VPCs: []substrate.VPC{
+		VPCs: []*substrate.VPC{
 			main,
 			side("blue", "10.1.0.0/16", "10.1.1.0/24", "10.1.1.10", over("pcx-blue", "10.0.0.0/16"), over("pcx-blue", "10.2.0.0/16")),
 			side("green", "10.2.0.0/16", "10.2.1.0/24", "10.2.1.10", over("pcx-green", "10.0.0.0/16"), over("pcx-green", "10.1.0.0/16")),
 			other,
 		},
-		Peerings: []substrate.Peering{
+		Peerings: []*substrate.Peering{
 			{ID: "pcx-blue", Requester: "vpc-a", Accepter: "vpc-blue"},
 			{ID: "pcx-green", Requester: "vpc-green", Accepter: "vpc-a"},
 		},
@@ -149,7 +149,7 @@ func lattice(mode substrate.LatticeMode, groups ...string) substrate.Config {
 	fromLattice := tcpFrom("sg-server", 80, latticePrefixes)
 	toLattice := tcpFrom("sg-lattice", 80, nil, "sg-client")
 	vpc.SecurityGroups = []substrate.SecurityGroup{anyAny("sg-client"), fromLattice, toLattice}
-	return substrate.Config{LatticePrefixes: latticePrefixes, VPCs: []substrate.VPC{vpc}}
+	return substrate.Config{LatticePrefixes: latticePrefixes, VPCs: []*substrate.VPC{vpc}}
 }
 
 // The proxy's side of Lattice: a listener on a Lattice address, and a dial to a
@@ -199,7 +199,7 @@ func TestPrivilegedLatticeIPv6(t *testing.T) {
 	const address = "fd00:ec2:80::a9fe:ab21"
 	h := newHost(t)
 	cfg := lattice(substrate.LatticeAssociated, "sg-lattice")
-	vpc := &cfg.VPCs[0]
+	vpc := cfg.VPCs[0]
 	vpc.CIDRs = append(vpc.CIDRs, prefixes("2001:db8::/56")...)
 	vpc.Subnets[0].CIDRs = append(vpc.Subnets[0].CIDRs, prefixes("2001:db8:0:1::/64")...)
 	vpc.Subnets[1].CIDRs = append(vpc.Subnets[1].CIDRs, prefixes("2001:db8:0:2::/64")...)
@@ -223,7 +223,7 @@ func TestPrivilegedLatticeIPv6(t *testing.T) {
 // What a workload sends under another's name goes nowhere.
 func TestPrivilegedSpoofedSource(t *testing.T) {
 	h := newHost(t)
-	cfg := substrate.Config{LatticePrefixes: latticePrefixes, VPCs: []substrate.VPC{oneVPC()}}
+	cfg := substrate.Config{LatticePrefixes: latticePrefixes, VPCs: []*substrate.VPC{oneVPC()}}
 	cfg.VPCs[0].SecurityGroups[1] = anyAny("sg-server")
 	apply(t, h, cfg)
 	packets, err := namespace(t, h, "eni-2").ListenPacket("udp", netip.MustParseAddrPort("10.0.2.10:9"))
@@ -257,8 +257,8 @@ func TestPrivilegedSpoofedSource(t *testing.T) {
 
 func TestPrivilegedRevokeAndRestore(t *testing.T) {
 	h := newHost(t)
-	open := substrate.Config{VPCs: []substrate.VPC{oneVPC()}}
-	shut := substrate.Config{VPCs: []substrate.VPC{oneVPC()}}
+	open := substrate.Config{VPCs: []*substrate.VPC{oneVPC()}}
+	shut := substrate.Config{VPCs: []*substrate.VPC{oneVPC()}}
 	shut.VPCs[0].SecurityGroups[1].Ingress = nil
 	apply(t, h, open)
 	echo(t, namespace(t, h, "eni-2"), "10.0.2.10:80")
@@ -275,7 +275,7 @@ func TestPrivilegedRevokeAndRestore(t *testing.T) {
 // Whoever gets an address next does not inherit the connections of who had it.
 func TestPrivilegedAddressReuse(t *testing.T) {
 	h := newHost(t)
-	cfg := substrate.Config{VPCs: []substrate.VPC{oneVPC()}}
+	cfg := substrate.Config{VPCs: []*substrate.VPC{oneVPC()}}
 	apply(t, h, cfg)
 	server, err := namespace(t, h, "eni-2").ListenPacket("udp", netip.MustParseAddrPort("10.0.2.10:80"))
 	if err != nil {
@@ -331,8 +331,7 @@ func TestPrivilegedPeeringEndsAtInterfaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	green := ""
-	layout, _ := substrate.Lower(cfg)
-	for _, l := range layout.Links {
+	for _, l := range links(cfg) {
 		if l.Owner == "pcx-green" {
 			green = l.B.Name
 		}
@@ -392,7 +391,7 @@ func ping(t *testing.T, n *Namespace, to string, patience time.Duration) bool {
 
 func TestPrivilegedPing(t *testing.T) {
 	h := newHost(t)
-	cfg := substrate.Config{LatticePrefixes: latticePrefixes, VPCs: []substrate.VPC{oneVPC()}}
+	cfg := substrate.Config{LatticePrefixes: latticePrefixes, VPCs: []*substrate.VPC{oneVPC()}}
 	apply(t, h, cfg)
 	client := namespace(t, h, "eni-1")
 	if ping(t, client, "10.0.2.10", silence) {

@@ -43,7 +43,7 @@ func probe() substrate.Config {
 	cidr := netip.MustParsePrefix("10.0.0.0/24")
 	return substrate.Config{
 		LatticePrefixes: []netip.Prefix{netip.MustParsePrefix("169.254.171.0/24")},
-		VPCs: []substrate.VPC{{
+		VPCs: []*substrate.VPC{{
 			ID: "vpc", CIDRs: []netip.Prefix{cidr}, Lattice: substrate.LatticeAssociated, InternetGateway: "igw",
 			Subnets:        []substrate.Subnet{{ID: "subnet", CIDRs: []netip.Prefix{cidr}}},
 			Interfaces:     []substrate.Interface{{ID: "eni", Subnet: "subnet", Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.4")}, SecurityGroups: []string{"sg"}, Guests: true}},

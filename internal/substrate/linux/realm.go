@@ -14,8 +14,11 @@ import (
 
 // realm is a namespace together with what was applied to it.
 type realm struct {
-	ns         *Namespace
-	kind       substrate.NamespaceKind
+	ns   *Namespace
+	kind substrate.NamespaceKind
+	part string // that it belongs to
+	// links are those with an end here.
+	links      map[linkKey]struct{}
 	index      map[string]int // links by name
 	routes     map[routeKey]substrate.Path
 	rules      map[substrate.PolicyRule]bool
@@ -38,9 +41,9 @@ type neighbourKey struct {
 	address netip.Addr
 }
 
-func newRealm(ns *Namespace, kind substrate.NamespaceKind) *realm {
+func newRealm(ns *Namespace, kind substrate.NamespaceKind, part string) *realm {
 	return &realm{
-		ns: ns, kind: kind, index: map[string]int{"lo": 1},
+		ns: ns, kind: kind, part: part, links: map[linkKey]struct{}{}, index: map[string]int{"lo": 1},
 		routes:     map[routeKey]substrate.Path{},
 		rules:      map[substrate.PolicyRule]bool{},
 		neighbours: map[neighbourKey]substrate.MAC{},

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	mdnetlink "github.com/mdlayher/netlink"
@@ -16,30 +17,45 @@ import (
 	"trellis/internal/substrate"
 )
 
-// Resync reads the kernel back, and puts right what somebody else changed in the
-// host's namespaces since it was applied. Where nothing was changed, nothing is
-// written.
-func (h *Host) Resync(ctx context.Context) ([]substrate.Problem, error) {
+// Resync reads back the namespaces in which something changed since it did so last,
+// and puts right what is not as it was applied; and it tries again what has failed.
+// Where nothing was changed, nothing is written. It leaves the rest to the next time
+// once enough says that something else is waiting.
+func (h *Host) Resync(ctx context.Context, enough func() bool) ([]substrate.Problem, error) {
 	h.apply.Lock()
 	defer h.apply.Unlock()
 	if h.closed {
 		return nil, errClosed
 	}
+	if err := h.watch.heard(func(n *Namespace) { h.stirred[n] = true }); err != nil {
+		return nil, err
+	}
 	var problems []substrate.Problem
-	for _, ns := range h.layout.Namespaces {
+	for n := range h.stirred {
 		if err := ctx.Err(); err != nil {
 			return problems, err
 		}
-		r := h.realms[ns.Name]
+		if enough() {
+			break
+		}
+		delete(h.stirred, n)
+		r := h.realms[n.within()]
 		if r == nil {
 			continue
 		}
+		h.due[r.part] = true
 		if err := h.observe(r); err != nil {
-			problems = append(problems, substrate.Problem{ID: ns.Name, Err: err})
+			h.stirred[n] = true
+			problems = append(problems, substrate.Problem{ID: r.ns.name, Err: err})
 		}
 	}
-	found, err := h.converge(ctx)
-	return append(problems, found...), err
+	return h.converge(ctx, problems)
+}
+
+// within is the interface or VPC the namespace belongs to: a guest's is behind one.
+func (n *Namespace) within() string {
+	id, _, _ := strings.Cut(n.name, "/")
+	return id
 }
 
 // observe replaces what was applied to a namespace by what is there.
@@ -82,7 +98,8 @@ func (h *Host) observeLinks(r *realm) error {
 	if err := r.guests.mend(links); err != nil {
 		return err
 	}
-	for key, l := range h.links {
+	for key := range r.links {
+		l := h.links[key]
 		for _, end := range []substrate.End{l.A, l.B} {
 			if end.Namespace != r.ns.name || r.asMade(end, links, addresses) {
 				continue
@@ -95,6 +112,7 @@ func (h *Host) observeLinks(r *realm) error {
 					}
 				}
 			}
+			h.due[key.namespace] = true
 			h.forgetLink(key)
 			break
 		}

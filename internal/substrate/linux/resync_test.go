@@ -14,7 +14,7 @@ import (
 func resync(t *testing.T, h *Host) int64 {
 	t.Helper()
 	before := h.Writes()
-	problems, err := h.Resync(context.Background())
+	problems, err := h.Resync(context.Background(), func() bool { return false })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestPrivilegedResync(t *testing.T) {
 	cfg.VPCs[0].Lattice = substrate.LatticeAssociated
 	cfg.VPCs[0].Interfaces[1].Guests = true
 	cfg.VPCs[0].Interfaces[1].Public = netip.MustParseAddr("203.0.113.5")
-	vpc := &cfg.VPCs[1]
+	vpc := cfg.VPCs[1]
 	vpc.CIDRs = append(vpc.CIDRs, prefixes("2001:db8::/56")...)
 	vpc.Subnets[0].CIDRs = append(vpc.Subnets[0].CIDRs, prefixes("2001:db8::/64")...)
 	vpc.Interfaces[0].Addresses = append(vpc.Interfaces[0].Addresses, addrs("2001:db8::10")...)
@@ -42,7 +42,6 @@ func TestPrivilegedResync(t *testing.T) {
 	if n := resync(t, h); n != 0 {
 		t.Fatalf("resync of an untouched network wrote %d times", n)
 	}
-	layout, _ := substrate.Lower(cfg)
 	router, workload := namespace(t, h, "vpc-a"), namespace(t, h, "eni-1")
 	find := func(n *Namespace, name string) netlink.Link {
 		t.Helper()
@@ -53,7 +52,7 @@ func TestPrivilegedResync(t *testing.T) {
 		return l
 	}
 	inVPC := ""
-	for _, l := range layout.Links {
+	for _, l := range links(cfg) {
 		if l.Owner == "eni-1" {
 			inVPC = l.A.Name
 		}

@@ -17,7 +17,7 @@ func TestPrivilegedWorkers(t *testing.T) {
 	all := make([]*Namespace, 40)
 	where := make([]string, len(all))
 	for i := range all {
-		ns, err := newNamespace(h.workers, "vpc", substrate.KindInterface, &h.writes)
+		ns, err := h.newNamespace("vpc", substrate.KindInterface)
 		if err != nil {
 			t.Fatal(err)
 		}
