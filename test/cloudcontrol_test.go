@@ -41,7 +41,7 @@ type native struct {
 	ids map[string]string
 }
 
-// fill puts the identifiers of other resources in the place of ${name}, and ${name|n} is a part of one.
+// fill puts the identifiers of other resources in the place of ${name}.
 func (n *native) fill(v any) string {
 	n.Helper()
 	raw, err := json.Marshal(v)
