@@ -29,8 +29,8 @@ import (
 
 // probe is what this binary does inside: "serve" is a target, "ask" asks for each URL, or connects to each address, that it reads and prints what came of it,
 // "idle" opens connections and leaves them, "stream" asks without pause until its input ends, "send" and
-// "listen" send forged packets and count what arrives, "hold" holds a tmpfs until its input ends, and "within" runs a program
-// where another has such a mount.
+// "listen" send forged packets and count what arrives, "steal" prints what it gets of a server, "hold" holds a tmpfs until its
+// input ends, and "within" runs a program where another has such a mount.
 func probe(what string, args []string) error {
 	switch what {
 	case "serve":
@@ -45,6 +45,8 @@ func probe(what string, args []string) error {
 		return idle(args)
 	case "stream":
 		return stream(args[0])
+	case "steal":
+		return steal(args[0], args[1])
 	case "hold":
 		if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 			return err

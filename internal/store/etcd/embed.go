@@ -14,6 +14,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 )
@@ -38,7 +40,11 @@ func Embed(ctx context.Context, dir string) (*Store, error) {
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
-	cfg.LogLevel, cfg.LogOutputs = "error", []string{filepath.Join(dir, "etcd.log")}
+	log, err := newLog(filepath.Join(dir, "etcd.log"))
+	if err != nil {
+		return nil, errors.Join(err, folder.Close())
+	}
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(log)
 	cfg.MaxTxnOps = 10_000
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModeRevision, "10000"
 	cfg.QuotaBackendBytes = 8 << 30
@@ -107,6 +113,18 @@ func caughtUp() bool {
 	}
 	status, ok := published().(raft.Status)
 	return ok && status.Applied > 0 && status.Applied == status.GetCommit()
+}
+
+// newLog returns the log of errors in the file. Where etcd cannot go on it ends the process: what it says then goes to the
+// process's errors too, as the file may be on the disk that is full.
+func newLog(file string) (*zap.Logger, error) {
+	c := zap.NewProductionConfig()
+	c.Level, c.Sampling = zap.NewAtomicLevelAt(zap.ErrorLevel), nil
+	c.OutputPaths, c.ErrorOutputPaths = []string{file}, nil
+	return c.Build(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
+		last := zapcore.NewCore(zapcore.NewConsoleEncoder(zap.NewProductionEncoderConfig()), zapcore.Lock(os.Stderr), zap.FatalLevel)
+		return zapcore.NewTee(core, last)
+	}))
 }
 
 // revokeAll ends the leases of processes that had the data before: this one has it to itself, so they are dead, and etcd
