@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -170,6 +171,28 @@ func TestPrivilegedKilledFunction(t *testing.T) {
 		t.Errorf("the next request: %s", got)
 	}
 	s.alive(t)
+}
+
+// A server does not begin where its state has no room, and says so.
+func TestPrivilegedBeginOnFullDisk(t *testing.T) {
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() != 0 {
+		t.Skip("only root may mount a tmpfs here")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{program: path, self: self, data: t.TempDir()}
+	s.hold(t, 1)
+	cmd := exec.Command(self, probeArgument, "within", strconv.Itoa(s.holder), path, "serve", "--control-plane-only", "--listen", "127.0.0.1:0", "--data", s.data)
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "The disk of the server is full") || strings.Contains(string(out), "goroutine") {
+		t.Errorf("%v: %s", err, out)
+	}
 }
 
 // Code does not go on a full disk, and what is there stays; a server starts again on one, and all is well once there is room.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"expvar"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -16,8 +17,10 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
+	"trellis/internal/disk"
 )
 
 // Embed starts an etcd server inside this process, with its data in dir, and returns a Store on it. It listens on unix
@@ -25,6 +28,12 @@ import (
 func Embed(ctx context.Context, dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "member")); errors.Is(err, fs.ErrNotExist) {
+		// etcd panics where it finds no room for its first files.
+		if err := disk.Room(dir, disk.ForStore); err != nil {
+			return nil, err
+		}
 	}
 	// A socket's path may have about 100 bytes, a data directory's may have more: it is named by its descriptor.
 	folder, err := os.Open(dir)
