@@ -106,3 +106,29 @@ func lastLines(text string, n int) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
+
+// TestBoto3Example runs the example's program as its README does: up, up with nothing to make, down twice.
+func TestBoto3Example(t *testing.T) {
+	t.Parallel()
+	python, err := pythonClients(t.Context())
+	if errors.Is(err, errNoPython) {
+		shared.leftOut.Store(true)
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sharedServer(t)
+	a := s.account(t, "lab")
+	for _, step := range []struct{ command, says string }{
+		{"up", "made: VPC, subnet, service network, service, listener, VPC association, service association\n"},
+		{"up", "made: nothing\n"}, {"down", "down\n"}, {"down", "down\n"},
+	} {
+		cmd := exec.CommandContext(t.Context(), python, "-B", filepath.Join("..", "examples", "boto3", "zone.py"), step.command)
+		cmd.Env = environment("AWS_CONFIG_FILE="+s.profiles, "AWS_PROFILE="+a.name)
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.HasPrefix(string(out), step.says) {
+			t.Fatalf("%s: %v\n%s", step.command, err, out)
+		}
+	}
+}
