@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,19 +18,19 @@ type Journal struct {
 }
 
 type entry struct {
-	id        []byte
-	head      []byte
+	text      []byte // the id, then the head
+	id        int    // the id's length
 	front     *Front
 	service   *Service
 	principal *Principal
+	group     *TargetGroup
+	target    *Target
 	client    netip.AddrPort
 	when      time.Time
 	status    int
 	layer     Layer
 	failure   Failure
 	rule      string
-	group     string
-	target    string
 	refusal   string
 }
 
@@ -51,21 +52,19 @@ type Note struct {
 // Add remembers a request. It copies what it is given.
 func (j *Journal) Add(n *Note, c *Record) {
 	j.mu.Lock()
-	defer j.mu.Unlock()
 	e := &j.slots[j.next]
-	j.next = (j.next + 1) % len(j.slots)
-	id, head := append(e.id[:0], n.ID...), e.head[:0]
+	if j.next++; j.next == len(j.slots) {
+		j.next = 0
+	}
+	e.text = append(e.text[:0], n.ID...)
+	e.id = len(n.ID)
 	if len(n.Head) <= maxJournalHead {
-		head = append(head, n.Head...)
+		e.text = append(e.text, n.Head...)
 	}
-	*e = entry{id: id, head: head, front: n.Front, service: c.Service, principal: c.Principal, client: c.Client,
-		when: c.Start, status: c.Status, layer: c.DeniedBy, failure: c.Failure, rule: n.Rule, refusal: n.Refusal}
-	if c.Group != nil {
-		e.group = c.Group.ARN
-	}
-	if c.Target != nil {
-		e.target = c.Target.ID
-	}
+	e.front, e.service, e.principal, e.group, e.target = n.Front, c.Service, c.Principal, c.Group, c.Target
+	e.client, e.when, e.status, e.layer, e.failure = c.Client, c.Start, c.Status, c.DeniedBy, c.Failure
+	e.rule, e.refusal = n.Rule, n.Refusal
+	j.mu.Unlock()
 }
 
 // Explanation says what became of a request and why.
@@ -109,7 +108,13 @@ func (j *Journal) Explain(requestID string) (*Explanation, bool) {
 		return nil, false
 	}
 	x := &Explanation{RequestID: requestID, Time: e.when, Client: e.client.String(), Status: e.status, Failure: e.failure,
-		Refusal: e.refusal, DeniedBy: e.layer, Rule: e.rule, TargetGroup: e.group, TargetID: e.target}
+		Refusal: e.refusal, DeniedBy: e.layer, Rule: e.rule}
+	if e.group != nil {
+		x.TargetGroup = e.group.ARN
+	}
+	if e.target != nil {
+		x.TargetID = e.target.ID
+	}
 	if v := e.front.VPC; v != nil {
 		x.SourceVPC, x.SourceAccount = v.ID, v.Owner
 		if v.Network != nil {
@@ -120,7 +125,7 @@ func (j *Journal) Explain(requestID string) (*Explanation, bool) {
 		x.Principal = e.principal.ARN
 	}
 	var req Request
-	if len(e.head) == 0 || req.Parse(e.head, http1.Limits{}) != nil {
+	if head := e.text[e.id:]; len(head) == 0 || req.Parse(head, http1.Limits{}) != nil {
 		return x, true
 	}
 	req.Decode(e.client.Addr())
@@ -146,8 +151,8 @@ func (j *Journal) find(requestID string) (entry, bool) {
 	defer j.mu.Unlock()
 	for i := range j.slots {
 		e := j.slots[(j.next-1-i+2*len(j.slots))%len(j.slots)]
-		if e.front != nil && string(e.id) == requestID {
-			e.head = append([]byte(nil), e.head...)
+		if e.front != nil && string(e.text[:e.id]) == requestID {
+			e.text = slices.Clone(e.text)
 			return e, true
 		}
 	}

@@ -26,9 +26,9 @@ type link struct {
 
 // transfer is a read or a write under way.
 type transfer struct {
-	p     []byte
-	n     int
-	errno syscall.Errno
+	p      []byte
+	n      int
+	errno  syscall.Errno
 	waited bool
 	// A write waits at most for so long, and not past the end.
 	timeout time.Duration

@@ -31,7 +31,7 @@ type query struct {
 	request  []byte
 	sent     int
 	refused  syscall.Errno // by which the request was not sent whole
-	yield    bool // others go first before the answer is waited for
+	yield    bool          // others go first before the answer is waited for
 	begun    bool
 	stale    bool
 }
