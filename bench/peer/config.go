@@ -6,13 +6,46 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"trellis/bench/process"
 )
 
 // The check that every proxy makes: the method is GET, the query has q=blue, and the request comes from this machine's
-// loopback, which stands for the caller's VPC. Each writes an access record of every request to a file, through a buffer
-// where it has one, and keeps its connections to the target.
+// loopback, which stands for the caller's VPC. Each writes VPC Lattice's access record of every request to a file, through a
+// buffer where it has one, and keeps its connections to the target.
+
+// words are a proxy's own for what an access record tells of a request.
+type words struct {
+	client, target, time, method, path, protocol, status, received, sent, duration, agent, host, response, id string
+}
+
+// record is the form of an access record, with what a proxy cannot know by itself as it is for Trellis.
+func (w words) record() string {
+	const vpc, lattice = "arn:aws:ec2:us-west-2:222222222222:vpc/vpc-0123456789abcdef0", "arn:aws:vpc-lattice:us-west-2:111111111111:"
+	fields := []struct{ name, value string }{
+		{"serviceNetworkArn", lattice + "servicenetwork/sn-0123456789abcdefg"}, {"resolvedUser", "Anonymous"},
+		{"listenerType", "-"}, {"listenerId", "-"}, {"authDeniedReason", "-"}, {"targetGroupArn", lattice + "targetgroup/tg-0123456789abcdefg"},
+		{"sourceVpcArn", vpc}, {"sourceVpcId", "vpc-0123456789abcdef0"}, {"destinationVpcId", "vpc-0fedcba9876543210"},
+		{"sourceIpPort", w.client}, {"targetIpPort", w.target}, {"failureReason", "-"}, {"serviceArn", lattice + "service/svc-0123456789abcdefg"},
+		{"startTime", w.time}, {"requestMethod", w.method}, {"requestPath", w.path}, {"protocol", w.protocol}, {"responseCode", w.status},
+		{"bytesReceived", w.received}, {"bytesSent", w.sent}, {"duration", w.duration}, {"userAgent", w.agent}, {"hostHeader", w.host},
+		{"serverNameIndication", "-"}, {"requestToTargetDuration", "-"}, {"responseFromTargetDuration", w.response}, {"sslCipher", "-"},
+		{"tlsVersion", "-"}, {"callerPrincipal", "-"}, {"callerPrincipalOrgID", "-"}, {"callerX509IssuerOU", "-"}, {"callerX509SubjectCN", "-"},
+		{"callerX509SANNameCN", "-"}, {"callerX509SANDNS", "-"}, {"callerX509SANURI", "-"}, {"requestId", w.id},
+	}
+	var b strings.Builder
+	for i, f := range fields {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "%q:%q", f.name, f.value)
+	}
+	return "{" + b.String() + "}"
+}
+
+var nginxWords = words{"$remote_addr:$remote_port", "$upstream_addr", "$time_iso8601", "$request_method", "$uri", "$server_protocol", "$status",
+	"$request_length", "$bytes_sent", "$request_time", "$http_user_agent", "$http_host", "$upstream_header_time", "$request_id"}
 
 const nginxConfig = `%s
 pid nginx.pid;
@@ -20,7 +53,7 @@ error_log stderr error;
 worker_processes 1;
 events { worker_connections 4096; }
 http {
-	log_format record '$time_iso8601 $remote_addr $host "$request" $status $body_bytes_sent $request_time $upstream_addr "$http_user_agent"';
+	log_format record escape=json '%s';
 	access_log access.log record buffer=64k flush=1s;
 	client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
 	keepalive_requests 1000000000;
@@ -44,14 +77,16 @@ http {
 }
 `
 
+var haproxyWords = words{"%ci:%cp", "%si:%sp", "%T", "%HM", "%HP", "%HV", "%ST", "%U", "%B", "%Ta", "%[capture.req.hdr(0)]", "%[capture.req.hdr(1)]", "%Tr", "%[uuid()]"}
+
 const haproxyConfig = `global
 	nbthread 1
 	maxconn 4096
-	log stdout len 1024 format raw local0
+	log stdout len 4096 format raw local0
 defaults
 	mode http
 	log global
-	option httplog
+	log-format '%s'
 	option http-keep-alive
 	option forwardfor
 	http-reuse always
@@ -60,11 +95,16 @@ defaults
 	timeout server 1h
 frontend lattice
 	bind %s backlog 1024
+	capture request header User-Agent len 128
+	capture request header Host len 128
 	http-request deny deny_status 403 unless { method GET } { url_param(q) -m str blue } { src 127.0.0.0/8 }
 	default_backend target
 backend target
 	server target %s maxconn 4096 pool-max-conn -1
 `
+
+var envoyWords = words{"%DOWNSTREAM_REMOTE_ADDRESS%", "%UPSTREAM_HOST%", "%START_TIME%", "%REQ(:METHOD)%", "%REQ(:PATH)%", "%PROTOCOL%", "%RESPONSE_CODE%",
+	"%BYTES_RECEIVED%", "%BYTES_SENT%", "%DURATION%", "%REQ(USER-AGENT)%", "%REQ(:AUTHORITY)%", "%RESPONSE_DURATION%", "%REQ(X-REQUEST-ID)%"}
 
 const envoyConfig = `static_resources:
   listeners:
@@ -81,6 +121,7 @@ const envoyConfig = `static_resources:
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
               path: access.log
+              log_format: { text_format_source: { inline_string: %q } }
           http_filters:
           - name: envoy.filters.http.rbac
             typed_config:
@@ -124,7 +165,7 @@ func StartNginx(b Binary, dir string, core int, listen, target netip.AddrPort) (
 	if os.Geteuid() == 0 {
 		user = "user root;"
 	}
-	file, err := write(dir, "nginx.conf", fmt.Sprintf(nginxConfig, user, target, listen))
+	file, err := write(dir, "nginx.conf", fmt.Sprintf(nginxConfig, user, nginxWords.record(), target, listen))
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +175,7 @@ func StartNginx(b Binary, dir string, core int, listen, target netip.AddrPort) (
 
 // StartHAProxy runs HAProxy with one thread.
 func StartHAProxy(b Binary, dir string, core int, listen, target netip.AddrPort) (*process.Process, error) {
-	file, err := write(dir, "haproxy.cfg", fmt.Sprintf(haproxyConfig, listen, target))
+	file, err := write(dir, "haproxy.cfg", fmt.Sprintf(haproxyConfig, haproxyWords.record(), listen, target))
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +184,7 @@ func StartHAProxy(b Binary, dir string, core int, listen, target netip.AddrPort)
 
 // StartEnvoy runs Envoy with one worker.
 func StartEnvoy(b Binary, dir string, core int, listen, target netip.AddrPort) (*process.Process, error) {
-	file, err := write(dir, "envoy.yaml", fmt.Sprintf(envoyConfig, listen.Addr(), listen.Port(), target.Addr(), target.Port()))
+	file, err := write(dir, "envoy.yaml", fmt.Sprintf(envoyConfig, listen.Addr(), listen.Port(), envoyWords.record()+"\n", target.Addr(), target.Port()))
 	if err != nil {
 		return nil, err
 	}
