@@ -1,0 +1,185 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"trellis/internal/proxy"
+)
+
+// failure waits for n records and returns why the request of the last one failed.
+func (f *fixture) failure(t *testing.T, n int) string {
+	t.Helper()
+	var record struct{ FailureReason string }
+	if err := json.Unmarshal([]byte(f.log.wait(t, n)[n-1]), &record); err != nil {
+		t.Fatal(err)
+	}
+	return record.FailureReason
+}
+
+// endless answers with a body that never ends.
+func endless(nc net.Conn) {
+	buf := make([]byte, 64<<10)
+	if _, err := nc.Read(buf); err != nil {
+		return
+	}
+	_, err := io.WriteString(nc, "HTTP/1.1 200 OK\r\n\r\n")
+	for err == nil {
+		_, err = nc.Write(buf)
+	}
+}
+
+// A client that stops reading is let go after its idle time, and meanwhile costs no more than its buffers: what the target
+// would send stays with the target.
+func TestClientThatDoesNotRead(t *testing.T) {
+	n := newNetwork()
+	f := start(t, n, func(c *Config) { c.Timeouts.Idle = 200 * time.Millisecond })
+	f.apply(t, oneService(n.target(t, serverNS, "10.0.0.5:80", endless)))
+	const clients = 20
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for range clients {
+		c := f.dial(t, blueNS, latticeAddr)
+		if err := c.Conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, get("/")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.log.wait(t, clients)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > clients*(1<<20)/2 {
+		t.Errorf("%d clients that do not read took %d KiB", clients, grown>>10)
+	}
+	if got := f.failure(t, clients); got != "ClientConnectionClosed" {
+		t.Errorf("the record says %s", got)
+	}
+	for f.Stats().Open > 0 {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// No connection outlasts its time, even while its answer streams.
+func TestConnectionDuration(t *testing.T) {
+	n := newNetwork()
+	f := start(t, n, func(c *Config) { c.Timeouts.Connection = 100 * time.Millisecond })
+	f.apply(t, oneService(n.target(t, serverNS, "10.0.0.5:80", endless)))
+	c := f.dial(t, blueNS, latticeAddr)
+	if _, err := io.WriteString(c, get("/")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, c.br); err != nil && !strings.Contains(err.Error(), "reset") {
+		t.Fatal(err)
+	}
+	if got := f.failure(t, 1); got != "ConnectionDurationExceeded" {
+		t.Errorf("the record says %s", got)
+	}
+}
+
+// A deadline that an earlier write had to set does not end a later one.
+func TestWriteAfterAnEarlierDeadline(t *testing.T) {
+	n := newNetwork()
+	target := n.target(t, serverNS, "10.0.0.5:80", func(nc net.Conn) { _, _ = io.Copy(io.Discard, nc) })
+	nc, err := n.Dial(t.Context(), serverNS, target.Source, target.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = nc.Close() })
+	l, err := newLink(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.SetWriteDeadline(time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := l.write([]byte("later"), time.Minute, time.Time{}); n != 5 || err != nil {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+}
+
+// A request that is allowed, and one that is denied, allocate nothing once their connection is warm, with access records on.
+func TestNoAllocation(t *testing.T) {
+	n := newNetwork()
+	f := start(t, n, quietly)
+	table := oneService(n.target(t, serverNS, "10.0.0.5:80", rawTarget([]byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"))))
+	service(table).Auth = proxy.Auth{Type: proxy.AuthIAM, Policy: allowAll{}}
+	f.apply(t, table)
+	for _, tc := range []struct {
+		request []byte
+		answer  string
+	}{{benchRequest, "HTTP/1.1 200"}, {bytes.Replace(benchRequest, []byte("blue"), []byte("green"), 1), "HTTP/1.1 403"}} {
+		c := f.dial(t, blueNS, latticeAddr)
+		buf := make([]byte, 8<<10)
+		ask := func() {
+			if _, err := c.Write(tc.request); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := c.Conn.Read(buf); err != nil || string(buf[:len(tc.answer)]) != tc.answer {
+				t.Fatalf("%q, %v", buf[:got], err)
+			}
+		}
+		for range 1000 {
+			ask()
+		}
+		if got := testing.AllocsPerRun(1000, ask); got > 0 {
+			t.Errorf("%s: %g allocations for a request", tc.answer, got)
+		}
+	}
+}
+
+// Requests under way while tables come and go are neither cut nor split: each answer is whole and the one asked for.
+func TestRequestsDuringChanges(t *testing.T) {
+	n := newNetwork()
+	echo := serving(func(r *http.Request, body string) string { return ok(r.URL.Path + body) })
+	first, second := n.target(t, serverNS, "10.0.0.5:80", echo), n.target(t, serverNS, "10.0.0.6:80", echo)
+	f := start(t, n, quietly)
+	f.apply(t, oneService(first))
+	stop := make(chan struct{})
+	var running sync.WaitGroup
+	for i := range 8 {
+		c := f.dial(t, blueNS, latticeAddr)
+		running.Go(func() {
+			for j := 0; ; j++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				path, body := fmt.Sprintf("/%d/%d", i, j), strings.Repeat("b", j%3*20<<10)
+				raw := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n%s", path, svcHost, len(body), body)
+				if _, err := io.WriteString(c, raw); err != nil {
+					t.Errorf("%s: %v", path, err)
+					return
+				}
+				res, err := http.ReadResponse(c.br, nil)
+				if err != nil {
+					t.Errorf("%s: %v", path, err)
+					return
+				}
+				got, err := io.ReadAll(res.Body)
+				if err != nil || res.StatusCode != 200 || string(got) != path+body {
+					t.Errorf("%s: %d, %d bytes, %v", path, res.StatusCode, len(got), err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 100 {
+		f.apply(t, oneService([][]proxy.Target{{second}, {first, second}, {first}}[i%3]...))
+		time.Sleep(time.Millisecond)
+	}
+	close(stop)
+	running.Wait()
+}
