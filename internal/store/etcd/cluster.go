@@ -50,7 +50,11 @@ func Open(ctx context.Context, c Cluster) (*Store, error) {
 	if _, err := client.Get(asking, prefix, clientv3.WithCountOnly()); err != nil {
 		return nil, errors.Join(c.explain(ctx, cfg.TLS, err), client.Close())
 	}
-	return newStore(ctx, client, client.Close, c.Lease, silence)
+	l := newLease(client, c.Lease)
+	if err := l.take(ctx); err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	return newStore(ctx, client, client.Close, l, silence), nil
 }
 
 // encryption is nil where the connection has none.

@@ -78,10 +78,8 @@ func Embed(ctx context.Context, dir string) (*Store, error) {
 	if err := revokeAll(ctx, cli); err != nil {
 		return nil, errors.Join(err, end())
 	}
-	opened, err := newStore(ctx, cli, end, "", 0)
-	if err != nil {
-		return nil, err
-	}
+	// The lease is taken while the first reader loads what there is.
+	opened := newStore(ctx, cli, end, newLease(cli, ""), 0)
 	opened.dir = dir
 	return opened, nil
 }

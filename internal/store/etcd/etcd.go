@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -35,14 +36,10 @@ type Store struct {
 	dir string
 }
 
-func newStore(ctx context.Context, client *clientv3.Client, stop func() error, leaseFile string, silence time.Duration) (*Store, error) {
-	l, err := newLease(ctx, client, leaseFile)
-	if err != nil {
-		return nil, errors.Join(err, stop())
-	}
+func newStore(ctx context.Context, client *clientv3.Client, stop func() error, l *lease, silence time.Duration) *Store {
 	alive, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	go l.keep(alive)
-	return &Store{client: client, stop: stop, lease: l, cancel: cancel, silence: silence}, nil
+	return &Store{client: client, stop: stop, lease: l, cancel: cancel, silence: silence}
 }
 
 // Commit implements store.Store.
@@ -56,7 +53,10 @@ func (s *Store) Commit(ctx context.Context, reads []store.Read, writes []store.W
 	for i, r := range reads {
 		cmps[i] = clientv3.Compare(clientv3.ModRevision(prefix+r.Key), "=", r.Rev)
 	}
-	id := clientv3.LeaseID(s.lease.id.Load())
+	var id clientv3.LeaseID
+	if slices.ContainsFunc(writes, func(w store.Write) bool { return w.Leased && w.Value != nil }) {
+		id = s.lease.held(ctx)
+	}
 	ops := make([]clientv3.Op, len(writes))
 	for i, w := range writes {
 		switch {

@@ -28,20 +28,38 @@ type lease struct {
 	id     atomic.Int64 // 0 while there is none
 	wake   chan struct{}
 	done   chan struct{}
+	// tried is closed once a lease was asked for.
+	tried chan struct{}
 }
 
-// newLease takes the first lease, after ending that of the process's predecessor. A full database grants none yet.
-func newLease(ctx context.Context, client *clientv3.Client, file string) (*lease, error) {
-	l := &lease{client: client, file: file, wake: make(chan struct{}, 1), done: make(chan struct{})}
+// newLease returns a lease that is taken when it is kept.
+func newLease(client *clientv3.Client, file string) *lease {
+	return &lease{client: client, file: file, wake: make(chan struct{}, 1), done: make(chan struct{}), tried: make(chan struct{})}
+}
+
+// take takes the first lease, after ending that of the process's predecessor. A full database grants none yet.
+func (l *lease) take(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, leaseTTL)
 	defer cancel()
 	if err := l.endPredecessor(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	if err := l.grant(ctx); err != nil && !errors.Is(err, rpctypes.ErrNoSpace) {
-		return nil, fmt.Errorf("etcd does not answer: %w", err)
+		return fmt.Errorf("etcd does not answer: %w", err)
 	}
-	return l, nil
+	return nil
+}
+
+// held returns the lease, which may be under way at the start, and 0 where there is none.
+func (l *lease) held(ctx context.Context) clientv3.LeaseID {
+	if id := l.id.Load(); id != 0 {
+		return clientv3.LeaseID(id)
+	}
+	select {
+	case <-l.tried:
+	case <-ctx.Done():
+	}
+	return clientv3.LeaseID(l.id.Load())
 }
 
 func (l *lease) endPredecessor(ctx context.Context) error {
@@ -91,17 +109,20 @@ func (l *lease) lost(id clientv3.LeaseID) {
 // keep renews the lease until ctx ends.
 func (l *lease) keep(ctx context.Context) {
 	defer close(l.done)
-	pause := time.Duration(0)
-	for {
+	for tried := false; ; {
+		pause := leaseTTL / 4
+		if err := l.beat(ctx); err != nil {
+			pause = leaseTTL / 40
+		}
+		if !tried {
+			close(l.tried)
+			tried = true
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-l.wake:
 		case <-time.After(pause):
-		}
-		pause = leaseTTL / 4
-		if err := l.beat(ctx); err != nil {
-			pause = leaseTTL / 40
 		}
 	}
 }
