@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"trellis/internal/api/vpclattice"
 	"trellis/internal/lattice"
 	"trellis/internal/proxy"
 	"trellis/internal/state"
@@ -44,11 +45,14 @@ func sweep(tx *state.Tx) error {
 	return nil
 }
 
-// drained reports whether every host says that it has no request at a target.
+// drained reports whether nothing routes to a target's group any more, or every host says that it has no request at the target.
 func drained(s *state.Snapshot, t *lattice.Target) bool {
 	g, ok := state.TargetGroups.Get(s, t.TargetGroup)
 	if !ok {
 		return false
+	}
+	if !vpclattice.InUse(s, g) {
+		return true
 	}
 	for h := range state.Hosts.All(s) {
 		key := state.HealthKey(&state.Health{Host: h.Name, TargetGroup: g.ARN(), Target: t.ID, Port: t.Port})

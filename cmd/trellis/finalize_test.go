@@ -27,6 +27,7 @@ func TestDrainedTargetsGo(t *testing.T) {
 	defer view.Close()
 	owner := vpc.Owner{Account: "111111111111", Region: "us-east-1"}
 	g := &lattice.TargetGroup{Meta: lattice.Meta{Owner: owner, ID: "tg-1"}, Type: lattice.TypeIP}
+	association := lattice.NetworkService{Meta: lattice.Meta{Owner: owner, ID: "snsa-1"}, Service: "svc-1"}
 	update := func(change func(tx *state.Tx)) {
 		t.Helper()
 		if err := view.Update(context.Background(), func(tx *state.Tx) error { change(tx); return nil }); err != nil {
@@ -40,6 +41,9 @@ func TestDrainedTargetsGo(t *testing.T) {
 	}
 	update(func(tx *state.Tx) {
 		state.TargetGroups.Put(tx, g)
+		state.Listeners.Put(tx, &lattice.Listener{Meta: lattice.Meta{Owner: owner, ID: "listener-1"}, Service: "svc-1",
+			Default: lattice.Action{Forward: []lattice.Weighted{{TargetGroup: g.ID, Weight: 1}}}})
+		state.NetworkServices.Put(tx, &association)
 		for _, id := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"} {
 			state.Targets.Put(tx, &lattice.Target{Owner: owner, TargetGroup: g.ID, ID: id, Port: 80, Draining: true, DrainUntil: time.Now().Add(time.Hour)})
 		}
@@ -79,5 +83,15 @@ func TestDrainedTargetsGo(t *testing.T) {
 	says("b", "10.0.0.2", proxy.Drained)
 	if got := left(); got != "35" {
 		t.Errorf("none is busy: %s", got)
+	}
+	association.Deleting = true
+	update(func(tx *state.Tx) { state.NetworkServices.Put(tx, &association) })
+	applied = view.Snapshot().SpecRev
+	update(func(tx *state.Tx) {
+		state.Hosts.Put(tx, &state.Host{Name: "a", Applied: applied})
+		state.Hosts.Put(tx, &state.Host{Name: "b", Applied: applied})
+	})
+	if got := left(); got != "5" {
+		t.Errorf("nothing routes there any more: %s", got)
 	}
 }

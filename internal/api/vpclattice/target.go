@@ -157,7 +157,7 @@ func (a *API) DeregisterTargets(ctx context.Context, in *vpclattice.DeregisterTa
 		if err != nil {
 			return err
 		}
-		used := inUse(tx, g)
+		used := InUse(tx, g)
 		out = &vpclattice.DeregisterTargetsOutput{Successful: []vpclattice.Target{}, Unsuccessful: []vpclattice.TargetFailure{}}
 		registered := slices.Collect(state.Targets.By(tx, state.ByTargetGroup, g.ID))
 		for _, asked := range in.Targets {
@@ -199,8 +199,8 @@ func matches(t *lattice.Target, asked vpclattice.Target) bool {
 	return t.ID == id && (asked.Port == nil || *asked.Port == t.Port)
 }
 
-// inUse reports whether requests can reach the group: a service that is in a network forwards to it.
-func inUse(r state.Reader, g *lattice.TargetGroup) bool {
+// InUse reports whether requests can reach the group: a service that is in a network forwards to it.
+func InUse(r state.Reader, g *lattice.TargetGroup) bool {
 	for _, service := range usersOf(r, g.ID) {
 		for a := range state.NetworkServices.By(r, state.ByService, service) {
 			if !a.Deleting {
@@ -224,7 +224,7 @@ func (a *API) ListTargets(ctx context.Context, in *vpclattice.ListTargetsInput) 
 	if err != nil {
 		return nil, err
 	}
-	used := inUse(r, g)
+	used := InUse(r, g)
 	return &vpclattice.ListTargetsOutput{NextToken: next, Items: summaries(rows, func(t *lattice.Target) vpclattice.TargetSummary {
 		status, reason := healthOf(r, g, t, used)
 		return vpclattice.TargetSummary{Id: new(t.ID), Port: number(t.Port), Status: new(status), ReasonCode: text(reason)}
