@@ -523,6 +523,13 @@ func TestServiceLinkedRoles(t *testing.T) {
 	refused(t, "deleting a service's role", err, "UnmodifiableEntity")
 	_, err = w.AttachRolePolicy(w.red, &iam.AttachRolePolicyInput{RoleName: role.RoleName, PolicyArn: new(admin)})
 	refused(t, "changing a service's role", err, "UnmodifiableEntity")
+	_, err = w.UpdateRole(w.red, &iam.UpdateRoleInput{RoleName: role.RoleName, MaxSessionDuration: new(int32(7200))})
+	refused(t, "changing how long its sessions are", err, "UnmodifiableEntity")
+	must[*iam.UpdateRoleOutput](t)(w.UpdateRole(w.red, &iam.UpdateRoleInput{RoleName: role.RoleName, Description: new("ours")}))
+	must[*iam.TagRoleOutput](t)(w.TagRole(w.red, &iam.TagRoleInput{RoleName: role.RoleName, Tags: []iam.Tag{{Key: new("k"), Value: new("v")}}}))
+	if got := must[*iam.GetRoleOutput](t)(w.GetRole(w.red, &iam.GetRoleInput{RoleName: role.RoleName})).Role; *got.Description != "ours" || len(got.Tags) != 1 {
+		t.Errorf("described and tagged it is %+v", got)
+	}
 	task := must[*iam.DeleteServiceLinkedRoleOutput](t)(w.DeleteServiceLinkedRole(w.red, &iam.DeleteServiceLinkedRoleInput{RoleName: role.RoleName})).DeletionTaskId
 	if got := must[*iam.GetServiceLinkedRoleDeletionStatusOutput](t)(w.GetServiceLinkedRoleDeletionStatus(w.red, &iam.GetServiceLinkedRoleDeletionStatusInput{DeletionTaskId: task})); *got.Status != "SUCCEEDED" {
 		t.Errorf("the deletion is %s", *got.Status)

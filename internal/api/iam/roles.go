@@ -24,14 +24,21 @@ func getRole(r state.Reader, account, name string) (*identity.Role, error) {
 	return role, nil
 }
 
-// changeRole stores what change makes of a role. Roles of services are changed by those services alone.
+// changeRole stores what change makes of a role. Of the roles of services an account may change how they are described and
+// tagged, and nothing else.
 func (a *API) changeRole(ctx context.Context, name *string, change func(*state.Tx, *identity.Role) error) error {
+	return a.describeRole(ctx, name, func(tx *state.Tx, role *identity.Role) error {
+		if err := unprotected(role); err != nil {
+			return err
+		}
+		return change(tx, role)
+	})
+}
+
+func (a *API) describeRole(ctx context.Context, name *string, change func(*state.Tx, *identity.Role) error) error {
 	return a.view.Update(ctx, func(tx *state.Tx) error {
 		role, err := getRole(tx, account(ctx), text(name))
 		if err != nil {
-			return err
-		}
-		if err := unprotected(role); err != nil {
 			return err
 		}
 		if err := change(tx, role); err != nil {
@@ -134,11 +141,14 @@ func (a *API) ListRoles(ctx context.Context, in *iam.ListRolesInput) (*iam.ListR
 
 // UpdateRole changes a role's description and longest session.
 func (a *API) UpdateRole(ctx context.Context, in *iam.UpdateRoleInput) (*iam.UpdateRoleOutput, error) {
-	return nil, a.changeRole(ctx, in.RoleName, func(_ *state.Tx, r *identity.Role) error {
+	return nil, a.describeRole(ctx, in.RoleName, func(_ *state.Tx, r *identity.Role) error {
 		if in.Description != nil {
 			r.Description = *in.Description
 		}
 		if in.MaxSessionDuration != nil {
+			if err := unprotected(r); err != nil {
+				return err
+			}
 			r.MaxSession = *in.MaxSessionDuration
 		}
 		return nil
@@ -148,7 +158,7 @@ func (a *API) UpdateRole(ctx context.Context, in *iam.UpdateRoleInput) (*iam.Upd
 // UpdateRoleDescription changes a role's description.
 func (a *API) UpdateRoleDescription(ctx context.Context, in *iam.UpdateRoleDescriptionInput) (*iam.UpdateRoleDescriptionOutput, error) {
 	var out *iam.Role
-	err := a.changeRole(ctx, in.RoleName, func(_ *state.Tx, r *identity.Role) error {
+	err := a.describeRole(ctx, in.RoleName, func(_ *state.Tx, r *identity.Role) error {
 		r.Description = text(in.Description)
 		out = wholeRole(r)
 		return nil
@@ -227,7 +237,7 @@ func (a *API) TagRole(ctx context.Context, in *iam.TagRoleInput) (*iam.TagRoleOu
 	if err != nil {
 		return nil, err
 	}
-	return nil, a.changeRole(ctx, in.RoleName, func(_ *state.Tx, r *identity.Role) (err error) {
+	return nil, a.describeRole(ctx, in.RoleName, func(_ *state.Tx, r *identity.Role) (err error) {
 		r.Tags, err = r.Tags.With(added)
 		return err
 	})
@@ -235,7 +245,7 @@ func (a *API) TagRole(ctx context.Context, in *iam.TagRoleInput) (*iam.TagRoleOu
 
 // UntagRole removes tags of a role.
 func (a *API) UntagRole(ctx context.Context, in *iam.UntagRoleInput) (*iam.UntagRoleOutput, error) {
-	return nil, a.changeRole(ctx, in.RoleName, func(_ *state.Tx, r *identity.Role) error {
+	return nil, a.describeRole(ctx, in.RoleName, func(_ *state.Tx, r *identity.Role) error {
 		r.Tags = r.Tags.Without(in.TagKeys...)
 		return nil
 	})
