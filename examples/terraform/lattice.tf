@@ -78,6 +78,10 @@ resource "aws_vpclattice_listener" "shared_service" {
       }
     }
   }
+  # The provider takes a listener for one that can change its service.
+  lifecycle {
+    replace_triggered_by = [aws_vpclattice_service.shared_service.id]
+  }
 }
 
 resource "aws_vpclattice_service_network_service_association" "team" {

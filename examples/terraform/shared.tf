@@ -121,4 +121,8 @@ resource "aws_security_group" "shared" {
     ipv6_cidr_blocks = ["::/0"]
   }
   tags = { Name = "${each.key}-${module.main.region}" }
+  # Another one is there before this one goes: what is in use cannot go.
+  lifecycle {
+    create_before_destroy = true
+  }
 }

@@ -69,6 +69,10 @@ resource "aws_security_group" "this" {
     ipv6_cidr_blocks = ["::/0"]
   }
   tags = { Name = "${each.key}-${module.network.region}" }
+  # Another one is there before this one goes: what is in use cannot go.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_vpclattice_service_network_vpc_association" "this" {

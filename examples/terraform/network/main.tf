@@ -47,7 +47,7 @@ resource "aws_vpc" "this" {
   cidr_block           = var.cidr
   enable_dns_hostnames = true
   enable_dns_support   = true
-  tags                 = { Name = "${var.name}-${data.aws_region.current.name}" }
+  tags                 = { Name = "${var.name}-${data.aws_region.current.id}" }
 }
 
 resource "aws_subnet" "this" {
@@ -73,7 +73,7 @@ resource "aws_route_table_association" "this" {
 resource "aws_internet_gateway" "this" {
   count  = length(local.public) > 0 ? 1 : 0
   vpc_id = aws_vpc.this.id
-  tags   = { Name = "${var.name}Igw-${data.aws_region.current.name}" }
+  tags   = { Name = "${var.name}Igw-${data.aws_region.current.id}" }
 }
 
 resource "aws_route" "wan" {
@@ -88,7 +88,7 @@ output "vpc_id" {
 }
 
 output "region" {
-  value = data.aws_region.current.name
+  value = data.aws_region.current.id
 }
 
 # By tier, and in it by zone.
