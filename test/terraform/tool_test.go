@@ -1,0 +1,194 @@
+package terraform
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// registries are where the programs say that providers come from.
+var registries = map[string]string{"terraform": "registry.terraform.io", "tofu": "registry.opentofu.org"}
+
+// tool is a program at work in a directory of its own.
+type tool struct {
+	*testing.T
+	program, dir string
+	env          []string
+}
+
+// provider is the directory of a provider aws for this machine, or empty.
+func provider() string {
+	home, _ := os.UserHomeDir()
+	for _, mirror := range []string{
+		os.Getenv("TF_PLUGIN_DIR"), filepath.Join(home, ".terraform.d", "plugins"), filepath.Join(home, ".local", "share", "terraform", "plugins"),
+		"/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins", "/opt/tf-plugins",
+	} {
+		if mirror == "" {
+			continue
+		}
+		found, _ := filepath.Glob(filepath.Join(mirror, "registry.*", "hashicorp", "aws", "*", runtime.GOOS+"_"+runtime.GOARCH, "terraform-provider-aws*"))
+		if len(found) > 0 {
+			return filepath.Dir(slices.Max(found))
+		}
+	}
+	return ""
+}
+
+// find skips the test where the program or the provider is missing.
+func find(t *testing.T, name string) (program, binaries string) {
+	t.Helper()
+	program, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("NOT RUN: %s: it is not in PATH", name)
+	}
+	if binaries = provider(); binaries == "" {
+		t.Skipf("NOT RUN: %s: there is no provider aws in TF_PLUGIN_DIR or where Terraform looks for plugins", name)
+	}
+	return program, binaries
+}
+
+// newTool puts a configuration into a directory of its own and initialises it. The accounts are those of an AWS config file.
+func newTool(t *testing.T, name, configuration, profiles string) *tool {
+	t.Helper()
+	program, binaries := find(t, name)
+	home := t.TempDir()
+	version := filepath.Base(filepath.Dir(binaries))
+	place := filepath.Join(home, "plugins", registries[name], "hashicorp", "aws", version)
+	if err := errors.Join(
+		os.MkdirAll(place, 0o755),
+		os.Symlink(binaries, filepath.Join(place, filepath.Base(binaries))),
+		os.WriteFile(filepath.Join(home, "rc"), fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", filepath.Join(home, "plugins")), 0o600),
+		os.CopyFS(filepath.Join(home, "work"), os.DirFS(configuration)),
+	); err != nil {
+		t.Fatal(err)
+	}
+	for _, old := range []string{".terraform", ".terraform.lock.hcl", "terraform.tfstate", "terraform.tfstate.backup"} {
+		if err := os.RemoveAll(filepath.Join(home, "work", old)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := &tool{T: t, program: program, dir: filepath.Join(home, "work"), env: []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, "AWS_CONFIG_FILE=" + profiles,
+		"TF_CLI_CONFIG_FILE=" + filepath.Join(home, "rc"), "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1",
+	}}
+	t.Logf("%s with the provider aws %s", name, version)
+	if out, err := c.start(t.Context(), "init", "-input=false", "-no-color"); err != nil {
+		t.Fatalf("init: %v\n%s", err, out)
+	}
+	return c
+}
+
+// start runs the program to its end. It does not outlive the test.
+func (c *tool) start(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, c.program, args...)
+	cmd.Dir, cmd.Env = c.dir, c.env
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = time.Minute
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	ended := make(chan error)
+	go func() {
+		// It ends with the thread that started it.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		ended <- cmd.Run()
+	}()
+	err := <-ended
+	return out.Bytes(), err
+}
+
+// outcome is what a plan is or an apply did: what becomes of each resource, and how long the slowest took.
+type outcome struct {
+	actions map[string]string // create, update, replace, delete, import; by address
+	took    time.Duration
+	slow    map[string]int // seconds, by address
+}
+
+// run plans, applies or destroys, and fails the test with the program's own words where that fails.
+func (c *tool) run(verb string, args ...string) outcome {
+	c.Helper()
+	started := time.Now()
+	args = append([]string{verb, "-json", "-input=false", "-parallelism=20"}, args...)
+	if verb != "plan" {
+		args = append(args, "-auto-approve")
+	}
+	out, err := c.start(c.Context(), args...)
+	o := outcome{actions: map[string]string{}, slow: map[string]int{}, took: time.Since(started)}
+	var said []string
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	lines.Buffer(nil, 1<<24)
+	for lines.Scan() {
+		var line struct {
+			Type   string
+			Level  string `json:"@level"`
+			Change struct {
+				Action   string
+				Resource struct{ Addr string }
+			}
+			Hook struct {
+				Resource struct{ Addr string }
+				Elapsed  int `json:"elapsed_seconds"`
+			}
+			Diagnostic struct{ Severity, Summary, Detail, Address string }
+		}
+		if json.Unmarshal(lines.Bytes(), &line) != nil {
+			said = append(said, lines.Text())
+			continue
+		}
+		switch {
+		case line.Type == "planned_change":
+			o.actions[line.Change.Resource.Addr] = line.Change.Action
+		case line.Type == "apply_complete" && line.Hook.Elapsed > 2:
+			o.slow[line.Hook.Resource.Addr] = line.Hook.Elapsed
+		case line.Diagnostic.Severity == "error":
+			said = append(said, line.Diagnostic.Address+": "+line.Diagnostic.Summary+" "+line.Diagnostic.Detail)
+		}
+	}
+	if err != nil {
+		c.Fatalf("%s: %v\n%s", verb, err, strings.Join(said, "\n"))
+	}
+	count := map[string]int{}
+	for _, action := range o.actions {
+		count[action]++
+	}
+	c.Logf("%s in %.1fs: %v", verb, o.took.Seconds(), count)
+	for _, addr := range slices.Sorted(maps.Keys(o.slow)) {
+		c.Logf("  %2ds %s", o.slow[addr], addr)
+	}
+	return o
+}
+
+// unchanged holds that there is nothing to do.
+func (c *tool) unchanged(when string) {
+	c.Helper()
+	o := c.run("plan")
+	for _, addr := range slices.Sorted(maps.Keys(o.actions)) {
+		c.Errorf("%s there is to %s %s", when, o.actions[addr], addr)
+	}
+	if len(o.actions) > 0 {
+		out, _ := c.start(c.Context(), "plan", "-no-color", "-input=false")
+		c.Fatalf("%s", out)
+	}
+}
+
+// write puts a file beside the configuration.
+func (c *tool) write(name, text string) {
+	c.Helper()
+	if err := os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o600); err != nil {
+		c.Fatal(err)
+	}
+}
