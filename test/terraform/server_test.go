@@ -156,7 +156,9 @@ func (s *server) output(program string, args ...string) []byte {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, program, args...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = s.dir
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		s.Fatalf("%s %s: %v\n%s", filepath.Base(program), strings.Join(args, " "), err, out)
 	}
