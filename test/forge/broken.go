@@ -24,7 +24,7 @@ const deep = 3000
 // Break makes inputs that are each wrong in one way at one place around an input that is right.
 func (k *Maker) Break(op *model.Operation, in map[string]any, yield func(Broken) bool) {
 	form := k.Service.Protocol == model.Query || k.Service.Protocol == model.EC2Query
-	shape := input(k.Service, op)
+	shape := Input(k.Service, op)
 	for _, spot := range Spots(k.Service, op) {
 		name, _, below := strings.Cut(spot.Path, ".")
 		top := member(shape, name)

@@ -61,7 +61,7 @@ func (f Fields) MarshalJSON() ([]byte, error) {
 
 // Encode makes the request of an operation. Members that the operation does not have travel under the name they are given.
 func Encode(s *model.Service, op *model.Operation, in map[string]any) Message {
-	shape := input(s, op)
+	shape := Input(s, op)
 	switch s.Protocol {
 	case model.Query, model.EC2Query:
 		form := url.Values{"Action": {op.Name}, "Version": {s.APIVersion}}
@@ -115,7 +115,8 @@ func Encode(s *model.Service, op *model.Operation, in map[string]any) Message {
 	return Message{op.Method, strings.TrimSuffix(path+"?"+literal, "?"), header, body}
 }
 
-func input(s *model.Service, op *model.Operation) *model.Shape {
+// Input is the shape of an operation's input, an empty structure where it has none.
+func Input(s *model.Service, op *model.Operation) *model.Shape {
 	if op.Input == "" {
 		return &model.Shape{Kind: model.Structure}
 	}

@@ -37,7 +37,7 @@ func Spots(s *model.Service, op *model.Operation) []Spot {
 			}
 		}
 	}
-	walk(input(s, op), nil, true, nil)
+	walk(Input(s, op), nil, true, nil)
 	return out
 }
 
@@ -45,7 +45,7 @@ func Spots(s *model.Service, op *model.Operation) []Spot {
 func (k *Maker) With(op *model.Operation, in map[string]any, path string, v any) map[string]any {
 	k.n = 0
 	out := Clone(in)
-	k.put(out, input(k.Service, op), k.Service.Package+"."+op.Name, strings.Split(path, "."), v)
+	k.put(out, Input(k.Service, op), k.Service.Package+"."+op.Name, strings.Split(path, "."), v)
 	return out
 }
 

@@ -16,6 +16,8 @@ type Maker struct {
 	Known func(path string) (any, bool)
 	// Wants says which members are made though they are not required; nil wants none.
 	Wants func(path string, m *model.Member) bool
+	// Text is what a text is where it may be that.
+	Text string
 	// Turn makes different values of what is not known.
 	Turn int
 
@@ -28,7 +30,7 @@ const deepest = 6
 // Input makes an input of an operation around what is given of it.
 func (k *Maker) Input(op *model.Operation, given map[string]any) map[string]any {
 	k.n = 0
-	out := k.structure(input(k.Service, op), k.Service.Package+"."+op.Name, given, 0)
+	out := k.structure(Input(k.Service, op), k.Service.Package+"."+op.Name, given, 0)
 	return out
 }
 
@@ -62,7 +64,7 @@ func (k *Maker) value(s *model.Shape, path string, depth int) any {
 	case model.String:
 		return k.text(s)
 	case model.Boolean:
-		return (k.Turn+k.n)%2 == 0
+		return k.Turn == 0 || (k.Turn+k.n)%2 == 0
 	case model.Integer, model.Long:
 		return k.number(s)
 	case model.Float:
@@ -114,7 +116,10 @@ var hostile = []string{"a", "", "-1", "0.0.0.0/0", "10.0.0.0/33", "999.1.1.1", "
 // text is one that the constraints let through, as hostile as they do.
 func (k *Maker) text(s *model.Shape) string {
 	if len(s.Enum) > 0 {
-		return s.Enum[(k.Turn+k.n)%len(s.Enum)]
+		return s.Enum[k.Turn*(k.Turn+k.n)%len(s.Enum)]
+	}
+	if k.Text != "" && Fits(s, k.Text) {
+		return k.Text
 	}
 	for i := range hostile {
 		v := hostile[(i+k.Turn*7+k.n*3)%len(hostile)]

@@ -15,7 +15,7 @@ import (
 
 // AssociateVpcCidrBlock gives a VPC one more block of addresses.
 func (a *API) AssociateVpcCidrBlock(ctx context.Context, in *ec2.AssociateVpcCidrBlockInput) (*ec2.AssociateVpcCidrBlockOutput, error) {
-	if err := noIPv6(is(in.AmazonProvidedIpv6CidrBlock), in.Ipv6CidrBlock, in.Ipv6Pool, in.Ipv6IpamPoolId); err != nil {
+	if err := noIPv6(is(in.AmazonProvidedIpv6CidrBlock) || in.Ipv6NetmaskLength != nil, in.Ipv6CidrBlock, in.Ipv6Pool, in.Ipv6IpamPoolId, in.Ipv6CidrBlockNetworkBorderGroup); err != nil {
 		return nil, err
 	}
 	switch {

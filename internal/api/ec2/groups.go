@@ -65,6 +65,9 @@ func groupARN(g *vpc.SecurityGroup) string {
 
 // groupFor finds the group of a request by its id, or by its name in the default VPC.
 func groupFor(r state.Reader, o vpc.Owner, id, name *string) (*vpc.SecurityGroup, error) {
+	if id != nil && name != nil {
+		return nil, combination("The parameter groupName cannot be used with the parameter groupId")
+	}
 	if id != nil {
 		return groupOf(r, o, *id)
 	}

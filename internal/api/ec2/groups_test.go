@@ -60,6 +60,10 @@ func TestAuthorizeRefusals(t *testing.T) {
 	g, elsewhere := e.group(red, v, "a"), e.group(red, e.vpc(red, "10.1.0.0/16"), "b")
 	foreign := e.group(black, e.vpc(black, "10.2.0.0/16"), "c")
 	must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(e.ingress(red, g, cidrRule("tcp", 80, 80, "10.0.0.7/8")))
+	_, err := e.AuthorizeSecurityGroupIngress(e.as(red), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &g, GroupName: new("a"), IpPermissions: []ec2.IpPermission{cidrRule("tcp", 81, 81, "10.0.0.0/8")}})
+	wants(t, err, "InvalidParameterCombination")
+	_, err = e.AuthorizeSecurityGroupIngress(e.as(red), &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &g, SourceSecurityGroupOwnerId: new("1"), IpPermissions: []ec2.IpPermission{cidrRule("tcp", 81, 81, "10.0.0.0/8")}})
+	wants(t, err, "InvalidParameterCombination")
 	pair := func(id string) ec2.IpPermission {
 		return ec2.IpPermission{IpProtocol: new("-1"), UserIdGroupPairs: []ec2.UserIdGroupPair{{GroupId: &id}}}
 	}

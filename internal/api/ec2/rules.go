@@ -19,7 +19,7 @@ type legacy struct {
 
 // permissions returns the permissions of a request in the one form.
 func (l legacy) permissions(listed []ec2.IpPermission) ([]ec2.IpPermission, error) {
-	any := l.cidr != nil || l.protocol != nil || l.group != nil || l.from != nil || l.to != nil
+	any := l.cidr != nil || l.protocol != nil || l.group != nil || l.groupOwner != nil || l.from != nil || l.to != nil
 	switch {
 	case any && len(listed) > 0:
 		return nil, combination("The parameter 'ipPermissions' may not be used in combination with 'ipProtocol'")

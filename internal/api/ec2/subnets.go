@@ -14,7 +14,7 @@ import (
 // CreateSubnet makes a subnet that uses its VPC's main route table and default network ACL.
 func (a *API) CreateSubnet(ctx context.Context, in *ec2.CreateSubnetInput) (*ec2.CreateSubnetOutput, error) {
 	o := owner(ctx)
-	if err := noIPv6(is(in.Ipv6Native), in.Ipv6CidrBlock, in.Ipv6IpamPoolId); err != nil {
+	if err := noIPv6(is(in.Ipv6Native) || in.Ipv6NetmaskLength != nil, in.Ipv6CidrBlock, in.Ipv6IpamPoolId); err != nil {
 		return nil, err
 	}
 	switch {

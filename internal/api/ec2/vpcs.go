@@ -14,7 +14,7 @@ import (
 
 // CreateVpc makes a VPC with its main route table, default security group and default network ACL.
 func (a *API) CreateVpc(ctx context.Context, in *ec2.CreateVpcInput) (*ec2.CreateVpcOutput, error) {
-	if err := noIPv6(is(in.AmazonProvidedIpv6CidrBlock), in.Ipv6CidrBlock, in.Ipv6Pool, in.Ipv6IpamPoolId); err != nil {
+	if err := noIPv6(is(in.AmazonProvidedIpv6CidrBlock) || in.Ipv6NetmaskLength != nil, in.Ipv6CidrBlock, in.Ipv6Pool, in.Ipv6IpamPoolId, in.Ipv6CidrBlockNetworkBorderGroup); err != nil {
 		return nil, err
 	}
 	if in.Ipv4IpamPoolId != nil || in.Ipv4NetmaskLength != nil {

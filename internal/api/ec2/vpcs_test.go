@@ -67,6 +67,7 @@ func TestCreateVpcRefusals(t *testing.T) {
 		{"loopback", ec2.CreateVpcInput{CidrBlock: new("127.0.0.0/16")}, "InvalidVpc.Range"},
 		{"multicast", ec2.CreateVpcInput{CidrBlock: new("224.0.0.0/16")}, "InvalidVpc.Range"},
 		{"IPv6", ec2.CreateVpcInput{CidrBlock: new("10.0.0.0/16"), AmazonProvidedIpv6CidrBlock: new(true)}, "UnsupportedOperation"},
+		{"the length of an IPv6 block", ec2.CreateVpcInput{CidrBlock: new("10.0.0.0/16"), Ipv6NetmaskLength: new(int32(56))}, "UnsupportedOperation"},
 		{"tenancy", ec2.CreateVpcInput{CidrBlock: new("10.0.0.0/16"), InstanceTenancy: new("shared")}, "InvalidParameterValue"},
 		{"tags of another kind", ec2.CreateVpcInput{CidrBlock: new("10.0.0.0/16"),
 			TagSpecifications: []ec2.TagSpecification{{ResourceType: new("subnet")}}}, "InvalidParameterValue"},

@@ -82,10 +82,16 @@ func checkCreate(in *elbv2.CreateLoadBalancerInput) error {
 		return notBuilt("InvalidScheme", "Internet-facing load balancers are not built: set the scheme to 'internal'")
 	case str(in.CustomerOwnedIpv4Pool) != "" || in.IpamPools != nil:
 		return notBuilt("OperationNotPermitted", "Addresses from pools are not built")
-	case str(in.EnablePrefixForIpv6SourceNat) != "" && *in.EnablePrefixForIpv6SourceNat != "off":
+	}
+	return checkAddresses(in.IpAddressType, in.EnablePrefixForIpv6SourceNat)
+}
+
+// checkAddresses refuses addresses other than IPv4.
+func checkAddresses(kind, sourceNAT *string) error {
+	if str(sourceNAT) != "" && *sourceNAT != "off" {
 		return invalid("Source NAT is not supported for load balancers of type 'application'")
 	}
-	return checkAddressType(in.IpAddressType)
+	return checkAddressType(kind)
 }
 
 func checkAddressType(asked *string) error {
@@ -325,7 +331,7 @@ func (a *API) SetSubnets(ctx context.Context, in *elbv2.SetSubnetsInput) (*elbv2
 		if err != nil {
 			return err
 		}
-		if err := checkAddressType(in.IpAddressType); err != nil {
+		if err := checkAddresses(in.IpAddressType, in.EnablePrefixForIpv6SourceNat); err != nil {
 			return err
 		}
 		subnets, err := q.subnets(tx, in.Subnets, in.SubnetMappings)

@@ -107,6 +107,7 @@ func TestSubnetsAndGroupsOfALoadBalancer(t *testing.T) {
 		return out
 	}
 	before := addresses()
+	refused(e, red, e.SetSubnets, &elbv2.SetSubnetsInput{LoadBalancerArn: &lb, Subnets: subnets("c", "b"), EnablePrefixForIpv6SourceNat: new("on")}, "ValidationError")
 	must(e, e.SetSubnets, &elbv2.SetSubnetsInput{LoadBalancerArn: &lb, Subnets: subnets("c", "b")})
 	after := addresses()
 	if len(after) != 2 || after[subnets("b")[0]] != before[subnets("b")[0]] || after[subnets("c")[0]] == "" {

@@ -23,15 +23,19 @@ type source struct {
 	zip           []byte
 	bucket, image *string
 	key           *string // of KMS
+	// object says that an object of S3 is described, though no bucket is named.
+	object bool
 }
 
 func codeOf(c *lambda.FunctionCode) source {
-	return source{c.ZipFile, c.S3Bucket, c.ImageUri, c.SourceKMSKeyArn}
+	return source{c.ZipFile, c.S3Bucket, c.ImageUri, c.SourceKMSKeyArn, c.S3Key != nil || c.S3ObjectVersion != nil}
 }
 
 // store keeps the archive of a request, after checking that it can be unzipped.
 func (a *API) store(ctx context.Context, src source) (archive, error) {
 	switch {
+	case src.zip != nil && (deref(src.image) != "" || deref(src.bucket) != "" || src.object):
+		return archive{}, invalid("Please do not provide other FunctionCode parameters when providing a ZipFile.")
 	case deref(src.image) != "":
 		return archive{}, invalid("Source image %s does not exist. Provide a valid source image.", *src.image)
 	case deref(src.key) != "":

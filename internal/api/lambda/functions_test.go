@@ -97,6 +97,7 @@ func TestCreateFunctionRefuses(t *testing.T) {
 		"no handler":         {func(in *lambda.CreateFunctionInput) { in.Handler = nil }, "", bad, "Runtime and Handler are mandatory"},
 		"no code":            {func(in *lambda.CreateFunctionInput) { in.Code = &lambda.FunctionCode{} }, "", bad, "provide a source"},
 		"empty archive":      {func(in *lambda.CreateFunctionInput) { in.Code.ZipFile = []byte{} }, "", bad, "non-empty zip"},
+		"archive and object": {func(in *lambda.CreateFunctionInput) { in.Code.S3Key = new("k") }, "", bad, "other FunctionCode parameters"},
 		"archive of nothing": {func(in *lambda.CreateFunctionInput) { in.Code.ZipFile = archive(t) }, "", bad, "non-empty zip"},
 		"no archive":         {func(in *lambda.CreateFunctionInput) { in.Code.ZipFile = []byte("#!/bin/sh") }, "", bad, "Could not unzip uploaded file."},
 		"code in a bucket": {func(in *lambda.CreateFunctionInput) {

@@ -38,7 +38,7 @@ func (a *API) PublishLayerVersion(ctx context.Context, in *lambda.PublishLayerVe
 	if len(name) > 64 {
 		return nil, invalid("1 validation error detected: Value '%s' at 'layerName' failed to satisfy constraint: Member must have length less than or equal to 64", name)
 	}
-	code, err := a.store(ctx, source{zip: in.Content.ZipFile, bucket: in.Content.S3Bucket})
+	code, err := a.store(ctx, source{zip: in.Content.ZipFile, bucket: in.Content.S3Bucket, object: in.Content.S3Key != nil || in.Content.S3ObjectVersion != nil})
 	if err != nil {
 		return nil, err
 	}

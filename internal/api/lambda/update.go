@@ -52,7 +52,7 @@ func (a *API) UpdateFunctionCode(ctx context.Context, in *lambda.UpdateFunctionC
 	if err != nil {
 		return nil, err
 	}
-	code, err := a.store(ctx, source{in.ZipFile, in.S3Bucket, in.ImageUri, in.SourceKMSKeyArn})
+	code, err := a.store(ctx, source{in.ZipFile, in.S3Bucket, in.ImageUri, in.SourceKMSKeyArn, in.S3Key != nil || in.S3ObjectVersion != nil})
 	if err != nil {
 		return nil, err
 	}
