@@ -76,7 +76,7 @@ func TestPython(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := sharedServer(t)
-	for _, suite := range []string{"test_boto3.LandingZone", "test_boto3.Paginators", "test_operations.Operations", "test_accounts.Accounts", "test_functions.Functions", "test_cli.CLI"} {
+	for _, suite := range []string{"test_boto3.LandingZone", "test_estate.Estates", "test_operations.Operations", "test_accounts.Accounts", "test_functions.Functions", "test_cli.CLI"} {
 		t.Run(suite, func(t *testing.T) {
 			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), python, "-B", "-m", "unittest", "-v", suite)

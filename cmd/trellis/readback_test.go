@@ -171,7 +171,9 @@ func (r *reader) look(t *testing.T, w *world, a *api, op *model.Operation, by st
 	}
 	for _, leaf := range forge.Leaves(in) {
 		path := a.Package + "." + op.Name + "." + leaf.Path
-		if leaf.Value == "" || slices.ContainsFunc(unread, func(u struct{ path, why string }) bool { return regexp.MustCompile("^(?:" + u.path + ")$").MatchString(path) }) {
+		if leaf.Value == "" || slices.ContainsFunc(unread, func(u struct{ path, why string }) bool {
+			return regexp.MustCompile("^(?:" + u.path + ")$").MatchString(path)
+		}) {
 			continue
 		}
 		if !slices.ContainsFunc(seen, func(s forge.Leaf) bool { return same(leaf, s) }) {

@@ -7,8 +7,6 @@ import sys
 import time
 import zipfile
 
-from botocore.exceptions import ParamValidationError
-
 from support import REGION, Account, Suite, pages, trellis
 
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}})
@@ -200,30 +198,3 @@ class LandingZone(Suite):
             iam.create_user(UserName=f"many-{i}")
         found = pages(iam, "list_users", "Users", PaginationConfig={"PageSize": 2})
         self.assertEqual(sorted(u["UserName"] for u in found), ["ann", "many-0", "many-1", "many-2"])
-
-
-class Paginators(Suite):
-    """Every paginator that boto3 has for what is served and that can be asked without arguments comes to an end."""
-
-    def test_all(self):
-        covered = {c["Service"]: set(c["Built"]) for c in json.loads(trellis("coverage"))}
-        account, tried = Account("py-pages"), 0
-        account.client("organizations").create_organization(FeatureSet="ALL")
-        for name in ("cloudcontrol", "ec2", "elbv2", "iam", "lambda", "logs", "organizations", "ram", "vpc-lattice"):
-            client = account.client(name)
-            built = covered[client.meta.service_model.service_id]
-            for method, operation in client.meta.method_to_api_mapping.items():
-                if operation not in built or not client.can_paginate(method):
-                    continue
-                with self.subTest(f"{name} {operation}"):
-                    try:
-                        for _ in client.get_paginator(method).paginate():
-                            pass
-                    except ParamValidationError:
-                        continue
-                    except client.exceptions.ClientError as e:
-                        # What AWS asks for though its model does not.
-                        self.assertLess(e.response["ResponseMetadata"]["HTTPStatusCode"], 500, e)
-                        continue
-                    tried += 1
-        self.assertGreater(tried, 40)
