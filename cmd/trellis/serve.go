@@ -165,7 +165,7 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	// Programs inside subnets go on while requests of theirs are under way.
 	programs, endPrograms := context.WithCancel(context.WithoutCancel(ctx))
 	var sessions sync.WaitGroup
-	down.add(func() error { endPrograms(); sessions.Wait(); return nil })
+	down.add(func() error { endSessions(&sessions, endPrograms); return nil })
 	down.add(plane.quiet)
 	// Everything that runs in the background ends before what it uses is closed.
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -333,6 +333,18 @@ func serveAdmin(dir string, a *admin.Server, down *shutdown, running *sync.WaitG
 		}
 	})
 	return nil
+}
+
+// endSessions ends the programs inside subnets. Those that have just been answered say so first, if they are quick about it.
+func endSessions(sessions *sync.WaitGroup, end func()) {
+	ended := make(chan struct{})
+	go func() { sessions.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(500 * time.Millisecond):
+	}
+	end()
+	<-ended
 }
 
 // serveExec opens the socket of programs inside subnets. They end with ctx.
