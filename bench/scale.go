@@ -51,13 +51,36 @@ func (b *bench) scales(ctx context.Context) error {
 		b.add(report.Figure{Group: group, Name: name, Unit: unit, Limit: limit, Ours: report.Sample{Subject: trellis, Values: []float64{value}}})
 	}
 	begin := time.Now()
+	var keeper *stand.Account
+	var t *site
+	measuring := time.Duration(0)
 	limited, cancel := context.WithTimeout(ctx, 10*time.Minute)
-	keeper, err := b.fill(limited, s, e)
-	cancel()
-	if err != nil {
-		return fmt.Errorf("storing %s: %w", e, err)
+	defer cancel()
+	// The cost of one change on the way there: it should not follow what is stored.
+	for from, part := 0, steps(e.places); len(part) > 0; from, part = part[0], part[1:] {
+		there, err := b.fill(limited, s, e, from, part[0])
+		if err != nil {
+			return fmt.Errorf("storing %s: %w", e, err)
+		}
+		pause := time.Now()
+		if keeper == nil {
+			keeper = there
+			if t, err = b.site(ctx, s); err != nil {
+				return err
+			}
+		}
+		held := e
+		held.places = part[0]
+		for _, c := range t.changes() {
+			n, err := b.cost(ctx, t, c, b.changes())
+			if err != nil {
+				return err
+			}
+			add(fmt.Sprintf("CPU of one change with %d VPCs and %d services: %s", held.places*held.vpcs, held.places*held.services, c.name), report.Millis, n, "")
+		}
+		measuring += time.Since(pause)
 	}
-	add(e.String()+": made and applied", report.Seconds, time.Since(begin).Seconds(), fmt.Sprintf("%d calls by %d callers, each of which waits for its write.", e.places*(1+3*e.vpcs+3*e.services), apiClients))
+	add(e.String()+": made and applied", report.Seconds, (time.Since(begin) - measuring).Seconds(), fmt.Sprintf("%d calls by %d callers, each of which waits for its write.", e.places*(1+3*e.vpcs+3*e.services), apiClients))
 	memory, err := s.Memory()
 	if err != nil {
 		return err
@@ -94,8 +117,19 @@ func (b *bench) scales(ctx context.Context) error {
 	return nil
 }
 
-// fill makes the estate, and answers the account of its first place.
-func (b *bench) fill(ctx context.Context, s *stand.Server, e estate) (*stand.Account, error) {
+// steps is a tenth, four tenths and the whole of n places.
+func steps(n int) []int { return []int{max(1, n/10), max(2, 4*n/10), n} }
+
+// changes is how many changes the cost of one is measured by.
+func (o options) changes() int {
+	if o.quick {
+		return 6
+	}
+	return 100
+}
+
+// fill makes some places of the estate, and answers the account of the first of them.
+func (b *bench) fill(ctx context.Context, s *stand.Server, e estate, from, to int) (*stand.Account, error) {
 	const regions = 10
 	places := make(chan *stand.Account)
 	var mu sync.Mutex
@@ -119,8 +153,8 @@ func (b *bench) fill(ctx context.Context, s *stand.Server, e estate) (*stand.Acc
 	err := func() error {
 		defer close(places)
 		var a *stand.Account
-		for i := range e.places {
-			if i%regions == 0 {
+		for i := from; i < to; i++ {
+			if a == nil || i%regions == 0 {
 				var err error
 				if a, err = s.Account(ctx, fmt.Sprintf("estate-%d", i/regions)); err != nil {
 					return err

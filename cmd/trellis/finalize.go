@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"trellis/internal/api/vpclattice"
@@ -14,10 +16,13 @@ import (
 // finalize ends the second phase of deletion: rows that are marked as deleting go away once every host has let go of what
 // they stood for, and so do deregistered targets that no host has a request at any more, or whose time has come.
 func finalize(ctx context.Context, view *state.View, log *slog.Logger) {
+	f := newFinalizer()
 	for {
 		s := view.Snapshot()
-		if err := view.Update(ctx, sweep); err != nil && ctx.Err() == nil {
-			log.Error("deleted resources could not be removed", "error", err)
+		if f.follow(s) {
+			if err := view.Update(ctx, f.sweep); err != nil && ctx.Err() == nil {
+				log.Error("deleted resources could not be removed", "error", err)
+			}
 		}
 		wait, cancel := context.WithTimeout(ctx, time.Second)
 		_, err := view.After(wait, s.Rev)
@@ -28,21 +33,116 @@ func finalize(ctx context.Context, view *state.View, log *slog.Logger) {
 	}
 }
 
+// finalizer knows the rows that are to go.
+type finalizer struct {
+	at     *state.Snapshot
+	leaves []leaver
+}
+
+// leaver is the rows of one table that are to go.
+type leaver interface {
+	follow(*state.Snapshot, state.Changes)
+	some() bool
+	retire(tx *state.Tx, n *int)
+}
+
+func newFinalizer() *finalizer {
+	always := func(*state.Snapshot, string) bool { return true }
+	return &finalizer{leaves: []leaver{
+		leaving(state.Services, always, func(r *lattice.Service) (string, bool) { return r.ID, r.Deleting }),
+		leaving(state.TargetGroups, always, func(r *lattice.TargetGroup) (string, bool) { return r.ID, r.Deleting }),
+		leaving(state.Networks, always, func(r *lattice.Network) (string, bool) { return r.ID, r.Deleting }),
+		leaving(state.NetworkServices, always, func(r *lattice.NetworkService) (string, bool) { return r.ID, r.Deleting }),
+		leaving(state.NetworkVPCs, always, func(r *lattice.NetworkVPC) (string, bool) { return r.ID, r.Deleting }),
+		leaving(state.Targets, func(s *state.Snapshot, key string) bool {
+			r, ok := state.Targets.Get(s, key)
+			return ok && (!time.Now().Before(r.DrainUntil) || drained(s, r))
+		}, func(r *lattice.Target) (string, bool) { return state.TargetKey(r), r.Draining }),
+	}}
+}
+
+// follow takes in what changed since it was called last, and reports whether anything is to go.
+func (f *finalizer) follow(s *state.Snapshot) bool {
+	changes := s.Since(f.at)
+	f.at = s
+	some := false
+	for _, l := range f.leaves {
+		l.follow(s, changes)
+		some = some || l.some()
+	}
+	return some
+}
+
 // limit bounds how many rows one transaction removes; the next one removes what is left.
 const limit = 20
 
-func sweep(tx *state.Tx) error {
+func (f *finalizer) sweep(tx *state.Tx) error {
 	n := 0
-	retire(tx, state.Services, &n, func(r *lattice.Service) (string, bool) { return r.ID, r.Deleting })
-	retire(tx, state.TargetGroups, &n, func(r *lattice.TargetGroup) (string, bool) { return r.ID, r.Deleting })
-	retire(tx, state.Networks, &n, func(r *lattice.Network) (string, bool) { return r.ID, r.Deleting })
-	retire(tx, state.NetworkServices, &n, func(r *lattice.NetworkService) (string, bool) { return r.ID, r.Deleting })
-	retire(tx, state.NetworkVPCs, &n, func(r *lattice.NetworkVPC) (string, bool) { return r.ID, r.Deleting })
-	now := time.Now()
-	retire(tx, state.Targets, &n, func(r *lattice.Target) (string, bool) {
-		return state.TargetKey(r), r.Draining && (!now.Before(r.DrainUntil) || drained(tx.Snapshot(), r))
-	})
+	for _, l := range f.leaves {
+		l.retire(tx, &n)
+	}
 	return nil
+}
+
+// rows are the keys of the rows of a table that are going.
+type rows[T any] struct {
+	table *state.Table[T]
+	going func(*T) (key string, yes bool)
+	may   func(s *state.Snapshot, key string) bool
+	keys  map[string]bool
+}
+
+// leaving follows the rows of a table that are going. One of them may go once may says so.
+func leaving[T any](t *state.Table[T], may func(*state.Snapshot, string) bool, going func(*T) (string, bool)) *rows[T] {
+	return &rows[T]{table: t, going: going, may: may, keys: map[string]bool{}}
+}
+
+func (l *rows[T]) some() bool { return len(l.keys) > 0 }
+
+func (l *rows[T]) follow(s *state.Snapshot, changes state.Changes) {
+	if changes.Everything {
+		clear(l.keys)
+		for row := range l.table.All(s) {
+			if key, yes := l.going(row); yes {
+				l.keys[key] = true
+			}
+		}
+		return
+	}
+	for key := range l.table.Touched(changes) {
+		if row, ok := l.table.Get(s, key); ok {
+			if _, yes := l.going(row); yes {
+				l.keys[key] = true
+				continue
+			}
+		}
+		delete(l.keys, key)
+	}
+}
+
+// retire removes the rows that are to go and that no host has anything of any more.
+func (l *rows[T]) retire(tx *state.Tx, n *int) {
+	s := tx.Snapshot()
+	for _, key := range slices.Sorted(maps.Keys(l.keys)) {
+		if *n >= limit {
+			return
+		}
+		row, rev, ok := l.table.Lookup(s, key)
+		if !ok {
+			continue
+		}
+		if _, yes := l.going(row); !yes || !l.may(s, key) {
+			continue
+		}
+		if done, _ := state.Realised(s, rev.Modified, ""); !done {
+			continue
+		}
+		// Reading it makes the removal depend on its being as it was seen.
+		if _, ok := l.table.Get(tx, key); ok {
+			l.table.Delete(tx, key)
+			*n++
+		}
+	}
 }
 
 // drained reports whether nothing routes to a target's group any more, or every host says that it has no request at the target.
@@ -61,26 +161,4 @@ func drained(s *state.Snapshot, t *lattice.Target) bool {
 		}
 	}
 	return true
-}
-
-// retire removes the rows that are to go and that no host has anything of any more.
-func retire[T any](tx *state.Tx, t *state.Table[T], n *int, going func(*T) (key string, yes bool)) {
-	s := tx.Snapshot()
-	for row, rev := range t.Rows(s) {
-		if *n >= limit {
-			return
-		}
-		key, yes := going(row)
-		if !yes {
-			continue
-		}
-		if done, _ := state.Realised(s, rev.Modified, ""); !done {
-			continue
-		}
-		// Reading it makes the removal depend on its being as it was seen.
-		if _, ok := t.Get(tx, key); ok {
-			t.Delete(tx, key)
-			*n++
-		}
-	}
 }

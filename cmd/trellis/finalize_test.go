@@ -13,14 +13,14 @@ import (
 	"trellis/internal/vpc"
 )
 
-// clear seals nothing.
-type clear struct{}
+// asItIs seals nothing.
+type asItIs struct{}
 
-func (clear) Seal(b []byte) []byte          { return b }
-func (clear) Open(b []byte) ([]byte, error) { return b, nil }
+func (asItIs) Seal(b []byte) []byte          { return b }
+func (asItIs) Open(b []byte) ([]byte, error) { return b, nil }
 
 func TestDrainedTargetsGo(t *testing.T) {
-	view, err := state.Open(t.Context(), mem.New(), clear{}, slog.New(slog.DiscardHandler))
+	view, err := state.Open(t.Context(), mem.New(), asItIs{}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,9 +51,11 @@ func TestDrainedTargetsGo(t *testing.T) {
 		state.Targets.Put(tx, &lattice.Target{Owner: owner, TargetGroup: g.ID, ID: "10.0.0.5", Port: 80})
 	})
 	applied := view.Snapshot().SpecRev
+	f := newFinalizer()
 	left := func() (ids string) {
+		f.follow(view.Snapshot())
 		update(func(tx *state.Tx) {
-			if err := sweep(tx); err != nil {
+			if err := f.sweep(tx); err != nil {
 				t.Fatal(err)
 			}
 		})

@@ -193,9 +193,11 @@ func (w *world) settle(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	f := newFinalizer()
 	for {
 		s := w.view.Snapshot()
-		if err := w.view.Update(ctx, sweep); err != nil {
+		f.follow(s)
+		if err := w.view.Update(ctx, f.sweep); err != nil {
 			t.Fatal(err)
 		}
 		open := false
