@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -62,7 +63,12 @@ func Embed(ctx context.Context, dir string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot start etcd in %s: %w", dir, err), folder.Close())
 	}
+	reserving, enough := context.WithCancel(context.WithoutCancel(ctx))
+	var reserver sync.WaitGroup
+	reserver.Go(func() { reserve(reserving, filepath.Join(dir, "member", "snap", "db")) })
 	stop := func() error {
+		enough()
+		reserver.Wait()
 		server.Close()
 		return folder.Close()
 	}

@@ -3,7 +3,11 @@ package etcd_test
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"trellis/internal/store"
 	"trellis/internal/store/etcd"
@@ -57,4 +61,25 @@ func TestEmbedAgain(t *testing.T) {
 	if !errors.Is(err, enough) {
 		t.Error(err)
 	}
+}
+
+// The database file has more of the disk than it needs, without holes.
+func TestEmbedReservesTheDisk(t *testing.T) {
+	dir := t.TempDir()
+	s, err := etcd.Embed(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var db unix.Stat_t
+	for range 500 {
+		if err := unix.Stat(filepath.Join(dir, "member", "snap", "db"), &db); err != nil {
+			t.Fatal(err)
+		}
+		if db.Blocks*512 > db.Size+16<<20 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("%d bytes of the disk for a file of %d", db.Blocks*512, db.Size)
 }
