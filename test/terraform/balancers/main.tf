@@ -128,7 +128,7 @@ resource "aws_lb_listener" "redirect" {
 
 resource "aws_lb_listener_rule" "forward" {
   listener_arn = aws_lb_listener.a.arn
-  priority     = 100 + var.release
+  priority     = 20 - var.release # the others get the numbers after the highest, or from 1 on
   action {
     type = "forward"
     forward {
