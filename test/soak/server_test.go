@@ -109,14 +109,14 @@ func (s *server) tail() string {
 func (s *server) kill() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	processes, namespaces := family(s.cmd.Process.Pid)
+	processes, namespaces, others := family(s.cmd.Process.Pid)
 	if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	<-s.ended
 	var left []string
 	for range 100 {
-		if left = remains(processes, namespaces, filepath.Dir(s.data)); len(left) == 0 {
+		if left = remains(processes, others, namespaces, filepath.Dir(s.data)); len(left) == 0 {
 			return nil
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -141,7 +141,7 @@ func (s *server) stop(t *testing.T) {
 
 // namespaces is how many network namespaces the server holds.
 func (s *server) namespaces() int {
-	_, namespaces := family(s.cmd.Process.Pid)
+	_, namespaces, _ := family(s.cmd.Process.Pid)
 	return len(namespaces)
 }
 
@@ -181,8 +181,9 @@ func (s *server) status(t *testing.T) status {
 	return st
 }
 
-// family is a process with its descendants, each with its start time, and the network namespaces they hold.
-func family(root int) (map[int]string, map[string]bool) {
+// family is a process with its descendants, each with its start time, and the network namespaces they hold. The others are all
+// processes beside it.
+func family(root int) (processes map[int]string, namespaces map[string]bool, others map[int]string) {
 	own, _ := os.Readlink("/proc/self/ns/net")
 	children, started := map[int][]int{}, map[int]string{}
 	for _, pid := range processIDs() {
@@ -191,28 +192,29 @@ func family(root int) (map[int]string, map[string]bool) {
 			started[pid] = start
 		}
 	}
-	processes, namespaces := map[int]string{}, map[string]bool{}
+	processes, namespaces = map[int]string{}, map[string]bool{}
 	for todo := []int{root}; len(todo) > 0; {
 		pid := todo[0]
 		todo = append(todo[1:], children[pid]...)
 		processes[pid] = started[pid]
+		delete(started, pid)
 		for ns := range namespacesOf(pid) {
 			if ns != own {
 				namespaces[ns] = true
 			}
 		}
 	}
-	return processes, namespaces
+	return processes, namespaces, started
 }
 
-func remains(processes map[int]string, namespaces map[string]bool, dir string) []string {
+func remains(processes, others map[int]string, namespaces map[string]bool, dir string) []string {
 	var left []string
 	for _, pid := range processIDs() {
 		if _, start, ok := processStat(pid); ok && processes[pid] == start {
 			left = append(left, fmt.Sprint("process ", pid))
 		}
 		for ns := range namespacesOf(pid) {
-			if namespaces[ns] {
+			if namespaces[ns] && !below(pid, others) {
 				left = append(left, fmt.Sprintf("namespace %s held by process %d", ns, pid))
 			}
 		}
@@ -227,6 +229,22 @@ func remains(processes map[int]string, namespaces map[string]bool, dir string) [
 		}
 	}
 	return left
+}
+
+// below says whether a process is one of the others or comes from one. What such a process holds by the number of a namespace
+// of ours is another one, which was given the number anew.
+func below(pid int, others map[int]string) bool {
+	for pid > 1 {
+		parent, start, ok := processStat(pid)
+		if !ok {
+			return false
+		}
+		if others[pid] == start {
+			return true
+		}
+		pid = parent
+	}
+	return false
 }
 
 func processIDs() []int {
