@@ -29,12 +29,13 @@ type tool struct {
 	env          []string
 }
 
-// provider is the directory of a provider aws for this machine, or empty.
+// provider is the directory of a provider aws for this machine, or empty: where TF_PLUGIN_DIR says, where Terraform looks by itself,
+// or in a mirror among the add-on software of /opt.
 func provider() string {
 	home, _ := os.UserHomeDir()
 	for _, mirror := range []string{
 		os.Getenv("TF_PLUGIN_DIR"), filepath.Join(home, ".terraform.d", "plugins"), filepath.Join(home, ".local", "share", "terraform", "plugins"),
-		"/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins", "/opt/tf-plugins",
+		"/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins", "/opt/*",
 	} {
 		if mirror == "" {
 			continue
@@ -55,7 +56,7 @@ func find(t *testing.T, name string) (program, binaries string) {
 		t.Skipf("NOT RUN: %s: it is not in PATH", name)
 	}
 	if binaries = provider(); binaries == "" {
-		t.Skipf("NOT RUN: %s: there is no provider aws in TF_PLUGIN_DIR or where Terraform looks for plugins", name)
+		t.Skipf("NOT RUN: %s: there is no provider aws in TF_PLUGIN_DIR, where Terraform looks for plugins, or in /opt/*", name)
 	}
 	return program, binaries
 }
