@@ -296,7 +296,7 @@ func (b *bench) tellFollowed(group string, t *followed, beside *followed, name s
 		}
 		add(c.name+" acknowledged → "+c.location+" follow, p50", report.Millis, at(0.5), nil, "")
 		add(c.name+" acknowledged → "+c.location+" follow, p99", report.Millis, at(0.99), &report.Aim{Value: 10},
-			"the plan compiled anew and what differs applied. The probe tries every 0.2 to 0.4 ms, and shares both cores with the server.")
+			"the parts of the plan that the change concerns compiled anew and applied. The probe tries every 0.2 to 0.4 ms, and shares both cores with the server.")
 		add("CPU of one change: "+c.name, report.Millis, func(f *followed) []float64 { return f.costs[c.name] }, nil, "the call, the write and the plan; read in ticks of 10 ms over all changes of a run.")
 	}
 }

@@ -3,8 +3,6 @@ package sandbox
 import (
 	"slices"
 	"strconv"
-
-	"trellis/internal/fault"
 )
 
 // Paths and addresses as an instance sees them.
@@ -15,9 +13,6 @@ const (
 	RuntimeAPI  = "127.0.0.1:9001"
 	APIEndpoint = "127.0.0.1:4566"
 )
-
-// MaxEnvironment is the limit on the size of the user's variables together.
-const MaxEnvironment = 4 << 10
 
 // Credentials are what an instance signs its own calls with.
 type Credentials struct {
@@ -31,46 +26,6 @@ var reserved = []string{
 	"AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
 	"AWS_LAMBDA_RUNTIME_API", "AWS_REGION", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
 	"LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT", "_HANDLER", "_X_AMZN_TRACE_ID",
-}
-
-// CheckEnvironment reports why a user's variables would be refused.
-func CheckEnvironment(vars map[string]string) error {
-	size := 0
-	for name, value := range vars {
-		if _, bad := slices.BinarySearch(reserved, name); bad {
-			return fault.New(fault.Invalid, "InvalidParameterValueException",
-				"%s is set by Lambda itself and cannot be among a function's variables", name)
-		}
-		if !validName(name) {
-			return fault.New(fault.Invalid, "ValidationException",
-				"%q is not the name of an environment variable: two characters or more, a letter first, then letters, digits and _", name)
-		}
-		for i := range len(value) {
-			if value[i] == 0 {
-				return fault.New(fault.Invalid, "InvalidParameterValueException", "the value of %s holds a zero byte", name)
-			}
-		}
-		size += len(name) + len(value)
-	}
-	if size > MaxEnvironment {
-		return fault.New(fault.Invalid, "InvalidParameterValueException",
-			"the environment variables are %d bytes together, names included, and %d is the limit", size, MaxEnvironment)
-	}
-	return nil
-}
-
-func validName(s string) bool {
-	if len(s) < 2 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if !letter && (i == 0 || c != '_' && (c < '0' || c > '9')) {
-			return false
-		}
-	}
-	return true
 }
 
 // Environment returns the variables an instance of f starts with, sorted, as NAME=value. The user's variables may replace

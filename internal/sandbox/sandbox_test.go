@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"trellis/internal/fault"
 )
 
 func py(minor, patch int) Interpreter {
@@ -103,27 +101,9 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-func TestCheckEnvironment(t *testing.T) {
+func TestReserved(t *testing.T) {
 	if !slices.IsSorted(reserved) {
 		t.Fatal("reserved is searched by halves and must be sorted")
-	}
-	for _, tc := range []struct {
-		vars map[string]string
-		err  string
-	}{
-		{map[string]string{"A1": "x", "some_Name": ""}, ""},
-		{map[string]string{"AWS_REGION": "x"}, "AWS_REGION"},
-		{map[string]string{"A": "x"}, "not the name"},
-		{map[string]string{"1A": "x"}, "not the name"},
-		{map[string]string{"A=B": "x"}, "not the name"},
-		{map[string]string{"AB": "x\x00y"}, "zero byte"},
-		{map[string]string{"AB": strings.Repeat("x", MaxEnvironment-2)}, ""},
-		{map[string]string{"AB": strings.Repeat("x", MaxEnvironment-1)}, "limit"},
-	} {
-		err := CheckEnvironment(tc.vars)
-		if (err == nil) != (tc.err == "") || err != nil && (!strings.Contains(err.Error(), tc.err) || !fault.Is(err, fault.Invalid)) {
-			t.Errorf("%v: %v, want %q", tc.vars, err, tc.err)
-		}
 	}
 }
 
