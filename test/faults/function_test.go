@@ -77,7 +77,7 @@ func (z *zone) updated(t *testing.T, name string) {
 	})
 }
 
-// killRuntimes kills every process that the server runs an interpreter in.
+// killRuntimes kills every process that the server runs an interpreter in, and returns when they have ended.
 func (s *server) killRuntimes(t *testing.T) {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -99,6 +99,10 @@ func (s *server) killRuntimes(t *testing.T) {
 		if err = errors.Join(err, syscall.Kill(pid, syscall.SIGKILL)); err != nil {
 			t.Error(err)
 		}
+		eventually(t, "the end of a runtime", func() bool {
+			text, err := os.ReadFile(file)
+			return err != nil || strings.HasPrefix(string(text[strings.LastIndexByte(string(text), ')')+1:]), " Z")
+		})
 		killed++
 	}
 	if killed != 1 {

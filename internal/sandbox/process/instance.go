@@ -224,11 +224,14 @@ func (in *instance) kill() {
 	_ = in.process.Kill()
 }
 
+// dead asks the kernel, which knows of an end before the goroutine that waits for it has come to run.
 func (in *instance) dead() bool {
 	select {
 	case <-in.gone:
 		return true
 	default:
-		return false
 	}
+	var end unix.Siginfo
+	err := unix.Waitid(unix.P_PID, in.process.Pid, &end, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err == unix.ECHILD || err == nil && end.Signo != 0
 }

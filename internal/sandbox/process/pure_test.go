@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -198,5 +199,33 @@ func TestLimited(t *testing.T) {
 	l.Close()
 	if err := <-got; !errors.Is(err, net.ErrClosed) {
 		t.Errorf("a closed listener: %v", err)
+	}
+}
+
+// An instance is dead when its process has ended, whether or not the one that waits for it has been told.
+func TestDead(t *testing.T) {
+	cmd := exec.Command("cat")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	in := &instance{process: cmd.Process, gone: make(chan struct{})}
+	if in.dead() {
+		t.Error("a process that runs is said to be dead")
+	}
+	stdin.Close()
+	for deadline := time.Now().Add(10 * time.Second); !in.dead(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a process that nobody has waited for is not seen to be dead")
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if !in.dead() {
+		t.Error("a process that is gone is not dead")
 	}
 }
