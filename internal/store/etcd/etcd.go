@@ -115,8 +115,6 @@ func nest(comparisons int, ops []clientv3.Op) ([]clientv3.Op, error) {
 
 // Close implements store.Store.
 func (s *Store) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
 	s.cancel()
-	return errors.Join(s.lease.end(ctx), s.stop())
+	return errors.Join(s.lease.end(), s.stop())
 }

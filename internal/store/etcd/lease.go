@@ -142,16 +142,21 @@ func (l *lease) beat(ctx context.Context) error {
 	return err
 }
 
-// end gives the lease back.
-func (l *lease) end(ctx context.Context) error {
+// end gives the lease back. It asks twice, since a member that was cut off until now holds on to what it is asked.
+func (l *lease) end() error {
 	<-l.done
 	id := clientv3.LeaseID(l.id.Load())
 	if id == 0 {
 		return nil
 	}
-	_, err := l.client.Revoke(ctx, id)
-	if errors.Is(err, rpctypes.ErrLeaseNotFound) {
-		return nil
+	var err error
+	for range 2 {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		_, err = l.client.Revoke(ctx, id)
+		cancel()
+		if err == nil || errors.Is(err, rpctypes.ErrLeaseNotFound) {
+			return nil
+		}
 	}
 	return err
 }
