@@ -1,5 +1,6 @@
 // Command function is a Lambda function of the tests: the bootstrap of a custom runtime. It answers an event with what the event
-// asks for - who it is to AWS, an error - and else with the event itself, as a load balancer wants it.
+// asks for - who it is to AWS, an error, what came of attempts to get where it should not - and else with the event itself, as a
+// load balancer wants it.
 package main
 
 import (
@@ -10,12 +11,17 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 func main() {
+	if len(os.Args) > 1 {
+		time.Sleep(time.Hour) // one of a bomb
+	}
 	for {
 		if err := next("http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/invocation/"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -53,7 +59,10 @@ func next(api string) error {
 }
 
 func handle(event []byte) (any, error) {
-	var in struct{ Do string }
+	var in struct {
+		Do    string
+		Tries []try
+	}
 	if err := json.Unmarshal(event, &in); err != nil {
 		return nil, err
 	}
@@ -68,6 +77,14 @@ func handle(event []byte) (any, error) {
 			return nil, err
 		}
 		return map[string]any{"arn": who.Arn, "word": os.Getenv("WORD")}, nil
+	case "try":
+		out := make([]string, len(in.Tries))
+		var all sync.WaitGroup
+		for i, t := range in.Tries {
+			all.Go(func() { out[i] = t.outcome() })
+		}
+		all.Wait()
+		return out, nil
 	case "fail":
 		return nil, fmt.Errorf("told to fail")
 	}
