@@ -91,9 +91,10 @@ func TestKilledServerComesBack(t *testing.T) {
 	if got := must(t, a.ec2.DescribeSecurityGroups, &ec2.DescribeSecurityGroupsInput{GroupIds: groups}).SecurityGroups; len(got) != len(groups) {
 		t.Errorf("%d of %d acknowledged groups are there", len(got), len(groups))
 	}
-	if got := must(t, a.lattice.GetService, &vpclattice.GetServiceInput{ServiceIdentifier: &l.id}); *got.DnsEntry.DomainName != l.name || got.Status != "ACTIVE" {
-		t.Errorf("the service is %s, %s", *got.DnsEntry.DomainName, got.Status)
-	}
+	eventually(t, "the service active again", func() bool {
+		got := must(t, a.lattice.GetService, &vpclattice.GetServiceInput{ServiceIdentifier: &l.id})
+		return *got.DnsEntry.DomainName == l.name && got.Status == "ACTIVE"
+	})
 	for _, i := range must(t, a.ec2.DescribeNetworkInterfaces, &ec2.DescribeNetworkInterfacesInput{}).NetworkInterfaces {
 		if i.InterfaceType != ec2types.NetworkInterfaceTypeLambda {
 			t.Errorf("the interface of a program that ended with the server is there: %s", aws.ToString(i.Description))

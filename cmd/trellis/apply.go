@@ -72,9 +72,9 @@ const resync = 750 * time.Millisecond
 // drain is how long requests under way may go on in a namespace that is to be dropped.
 const drain = 2 * time.Second
 
-// run follows the view until ctx ends. first is closed once everything stored when the server started is real, and that is
+// run follows the view until ctx ends. rebuilt is closed once everything stored when the server started is real, and that is
 // written if it can be.
-func (h *host) run(ctx context.Context, first chan<- struct{}) {
+func (h *host) run(ctx context.Context, rebuilt chan<- struct{}) {
 	compiler := plan.New()
 	failing := false
 	loop := reconcile.New(h.apply, func(o reconcile.Outcome) {
@@ -88,9 +88,9 @@ func (h *host) run(ctx context.Context, first chan<- struct{}) {
 				h.log.Error("the host's status cannot be written", "error", err)
 			}
 			failing = err != nil
-			if first != nil {
-				close(first)
-				first = nil
+			if rebuilt != nil {
+				close(rebuilt)
+				rebuilt = nil
 			}
 		}
 	}, reconcile.Pacing{Resync: resync})

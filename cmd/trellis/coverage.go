@@ -23,7 +23,7 @@ func coverageCommand() *cobra.Command {
 			var lattice *latticeapi.API
 			var requests *cloudcontrolapi.API
 			var control *access.Control
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(aws.Covered(services(nil, control, &dataPlane{}, lattice, requests)))
+			return json.NewEncoder(cmd.OutOrStdout()).Encode(aws.Covered(services(nil, control, &dataPlane{}, lattice, requests, nil)))
 		},
 	}
 }

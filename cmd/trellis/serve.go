@@ -177,8 +177,9 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	if o.dev {
 		authorizer = localAccounts{control, view}
 	}
+	rebuilt := make(chan struct{})
 	config := aws.Config{
-		Services: services(view, control, plane, lattice, requests), Credentials: control, Authorizer: authorizer, Logger: log, Observe: plane.metrics.observe,
+		Services: services(view, control, plane, lattice, requests, awaiting(rebuilt)), Credentials: control, Authorizer: authorizer, Logger: log, Observe: plane.metrics.observe,
 		Hosts: []string{o.listen, listener.Addr().String()}, Dev: o.dev, Throttle: o.throttle,
 		Admit: func() error { return plane.guard.Threads(headroom.ForCalls) },
 	}
@@ -189,8 +190,7 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	api.set(handler)
 
 	h := plane.host(name, view, log)
-	first := make(chan struct{})
-	running.Go(func() { h.run(run, first) })
+	running.Go(func() { h.run(run, rebuilt) })
 	if swept != nil {
 		log.Error("what programs in subnets left behind stays for now", "error", swept)
 		running.Go(func() { insist(run, func() error { return admin.Sweep(run, view, stale) }) })
@@ -199,11 +199,6 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	running.Go(func() { pruneCode(run, view, plane.blobs, log) })
 	running.Go(func() { requests.Run(run) })
 	running.Go(func() { watchHealth(run, name, view, plane, log) })
-	select {
-	case <-first:
-	case <-ctx.Done():
-		return nil
-	}
 
 	profiles := admin.NewProfiles(configPath(o), endpoint, o.region)
 	if err := profiles.Write(view.Snapshot()); err != nil && !fault.Is(disk.Full(err), fault.Unavailable) {
@@ -231,6 +226,30 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 		return nil
 	case err := <-failed:
 		return err
+	}
+}
+
+// rebuildTime is how long a change waits for what was there before the server started.
+const rebuildTime = 30 * time.Second
+
+// awaiting waits until what was stored when the server started is real again. Until then it is not said to be, and what asks
+// whether something is would be refused without reason.
+func awaiting(rebuilt <-chan struct{}) func(context.Context) error {
+	return func(ctx context.Context) error {
+		select {
+		case <-rebuilt:
+			return nil
+		default:
+		}
+		late := time.NewTimer(rebuildTime)
+		defer late.Stop()
+		select {
+		case <-rebuilt:
+			return nil
+		case <-late.C:
+		case <-ctx.Done():
+		}
+		return fault.New(fault.Unavailable, "", "The server is still making real what was there before it started. Try again.")
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"trellis/internal/access"
@@ -28,17 +29,18 @@ import (
 	"trellis/internal/state"
 )
 
-// services lists the AWS APIs there are.
-func services(view *state.View, control *access.Control, plane *dataPlane, lattice *latticeapi.API, requests *cloudcontrolapi.API) []aws.Service {
+// services lists the AWS APIs there are. What changes VPCs, Lattice or functions waits for rebuilt: it may depend on whether
+// something is real.
+func services(view *state.View, control *access.Control, plane *dataPlane, lattice *latticeapi.API, requests *cloudcontrolapi.API, rebuilt func(context.Context) error) []aws.Service {
 	return []aws.Service{
 		{Model: sts.Model, API: stsapi.New(control)},
 		{Model: iam.Model, API: iamapi.New(view, time.Now)},
 		{Model: organizations.Model, API: organizationsapi.New(view, time.Now)},
 		{Model: ram.Model, API: ramapi.New(view, time.Now)},
-		{Model: ec2.Model, API: ec2api.New(view, time.Now)},
-		{Model: elbv2.Model, API: elbapi.New(view, time.Now)},
-		{Model: vpclattice.Model, API: lattice},
-		{Model: lambda.Model, API: lambdaapi.New(view, lambdaPorts(control, plane))},
+		{Model: ec2.Model, API: ec2api.New(view, time.Now), Ready: rebuilt},
+		{Model: elbv2.Model, API: elbapi.New(view, time.Now), Ready: rebuilt},
+		{Model: vpclattice.Model, API: lattice, Ready: rebuilt},
+		{Model: lambda.Model, API: lambdaapi.New(view, lambdaPorts(control, plane)), Ready: rebuilt},
 		{Model: cloudcontrol.Model, API: requests},
 		{Model: logs.Model, API: logsapi.New(view, plane.journal)},
 	}

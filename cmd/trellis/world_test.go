@@ -103,7 +103,7 @@ func openWorld(t testing.TB, kv *mem.Store, dir string) *world {
 	lattice := latticeapi.New(view, time.Now)
 	late := &lateHandler{}
 	requests := cloudcontrolapi.New(view, lattice, late, control, log, time.Now)
-	all := services(view, control, plane, lattice, requests)
+	all := services(view, control, plane, lattice, requests, nil)
 	ports := lambdaPorts(control, plane)
 	ports.Invoker = echo{}
 	w := &world{dir: dir, store: kv, view: view, apis: map[string]*api{}}

@@ -26,6 +26,9 @@ import (
 type Service struct {
 	Model *model.Service
 	API   any
+	// Ready, where it is set, is waited for before an operation that does not only
+	// read. Its error is the answer.
+	Ready func(context.Context) error
 }
 
 // Credentials looks an access key up: its secret, and whom it belongs to. A key

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 
 	"trellis/internal/aws/model"
@@ -14,6 +15,7 @@ import (
 // service is an API bound to its implementation.
 type service struct {
 	*model.Service
+	ready      func(context.Context) error // nil: nothing is waited for
 	operations map[string]*operation
 	router     func() *router
 }
@@ -23,18 +25,19 @@ type service struct {
 type operation struct {
 	*model.Operation
 	action string
+	reads  bool // and changes nothing
 	codec  func() (*wire.Codec, error)
 	call   func(ctx context.Context, in any) (any, error)
 }
 
 func bind(s Service) (*service, error) {
-	b := &service{Service: s.Model, operations: make(map[string]*operation, len(s.Model.Operations))}
+	b := &service{Service: s.Model, ready: s.Ready, operations: make(map[string]*operation, len(s.Model.Operations))}
 	b.router = sync.OnceValue(func() *router { return newRouter(s.Model.Routes) })
 	set := wire.NewSet(s.Model)
 	api := reflect.ValueOf(s.API)
 	for i := range s.Model.Operations {
 		op := &s.Model.Operations[i]
-		bound := &operation{Operation: op, action: action(s.Model, op.Name)}
+		bound := &operation{Operation: op, action: action(s.Model, op.Name), reads: reads(op.Name)}
 		bound.codec = sync.OnceValues(func() (*wire.Codec, error) { return set.Codec(op) })
 		if api.IsValid() {
 			if method := api.MethodByName(op.Name); method.IsValid() {
@@ -77,6 +80,11 @@ func invoker(method reflect.Value) func(context.Context, any) (any, error) {
 		}
 		return results[0].Interface(), nil
 	}
+}
+
+// reads reports whether an operation changes nothing, which AWS says in its name.
+func reads(op string) bool {
+	return slices.ContainsFunc([]string{"Get", "List", "Describe"}, func(verb string) bool { return strings.HasPrefix(op, verb) })
 }
 
 // action is the name of an operation in IAM policies, which is its own but for

@@ -100,6 +100,11 @@ func (h *Handler) do(ctx context.Context, s *service, op *operation, codec *wire
 	if s.Protocol == model.EC2Query && dryRun(in) {
 		return nil, fault.New(fault.Invalid, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
 	}
+	if s.ready != nil && !op.reads {
+		if err := s.ready(ctx); err != nil {
+			return nil, err
+		}
+	}
 	out, err := op.call(ctx, in)
 	if err == nil && out == nil {
 		out = op.NewOutput()
