@@ -33,12 +33,28 @@ func pythonClients(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	dir, err := installed("boto3", append(version, pins...), func(dir string) error {
+		if out, err := exec.CommandContext(ctx, host, "-m", "venv", dir).CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: python3 makes no virtual environment: %s", errNoPython, out)
+		}
+		if out, err := exec.CommandContext(ctx, filepath.Join(dir, "bin", "python"), "-m", "pip", "install", "--quiet",
+			"--requirement", "boto3/requirements.txt").CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: pip gets no packages: %s", errNoPython, out)
+		}
+		return nil
+	})
+	return filepath.Join(dir, "bin", "python"), err
+}
+
+// installed answers a directory in the user's cache in which install has succeeded, this time or an earlier one, for what
+// version says.
+func installed(name string, version []byte, install func(dir string) error) (dir string, err error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	hash := sha256.Sum256(append(version, pins...))
-	dir := filepath.Join(cache, "trellis-test", "boto3-"+hex.EncodeToString(hash[:6]))
+	hash := sha256.Sum256(version)
+	dir = filepath.Join(cache, "trellis-test", name+"-"+hex.EncodeToString(hash[:6]))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
@@ -51,17 +67,14 @@ func pythonClients(ctx context.Context) (string, error) {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return "", err
 	}
-	python, done := filepath.Join(dir, "bin", "python"), filepath.Join(dir, "done")
+	done := filepath.Join(dir, "done")
 	if _, err := os.Stat(done); err == nil {
-		return python, nil
+		return dir, nil
 	}
-	if out, err := exec.CommandContext(ctx, host, "-m", "venv", dir).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: python3 makes no virtual environment: %s", errNoPython, out)
+	if err := install(dir); err != nil {
+		return "", err
 	}
-	if out, err := exec.CommandContext(ctx, python, "-m", "pip", "install", "--quiet", "--requirement", "boto3/requirements.txt").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: pip gets no packages: %s", errNoPython, out)
-	}
-	return python, os.WriteFile(done, nil, 0o600)
+	return dir, os.WriteFile(done, nil, 0o600)
 }
 
 // TestPython runs the suites in boto3: the SDK for Python and the AWS CLI.
@@ -105,30 +118,4 @@ func environment(more ...string) []string {
 func lastLines(text string, n int) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
-}
-
-// TestBoto3Example runs the example's program as its README does: up, up with nothing to make, down twice.
-func TestBoto3Example(t *testing.T) {
-	t.Parallel()
-	python, err := pythonClients(t.Context())
-	if errors.Is(err, errNoPython) {
-		shared.leftOut.Store(true)
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := sharedServer(t)
-	a := s.account(t, "lab")
-	for _, step := range []struct{ command, says string }{
-		{"up", "made: VPC, subnet, service network, service, listener, VPC association, service association\n"},
-		{"up", "made: nothing\n"}, {"down", "down\n"}, {"down", "down\n"},
-	} {
-		cmd := exec.CommandContext(t.Context(), python, "-B", filepath.Join("..", "examples", "boto3", "zone.py"), step.command)
-		cmd.Env = environment("AWS_CONFIG_FILE="+s.profiles, "AWS_PROFILE="+a.name)
-		out, err := cmd.CombinedOutput()
-		if err != nil || !strings.HasPrefix(string(out), step.says) {
-			t.Fatalf("%s: %v\n%s", step.command, err, out)
-		}
-	}
 }

@@ -1,0 +1,84 @@
+package test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestBoto3Example runs the example's program as its README does.
+func TestBoto3Example(t *testing.T) {
+	t.Parallel()
+	python, err := pythonClients(t.Context())
+	if errors.Is(err, errNoPython) {
+		shared.leftOut.Store(true)
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	upAndDown(t, python, "-B", filepath.Join("..", "examples", "boto3", "zone.py"))
+}
+
+// TestJavaScriptExample does so too.
+func TestJavaScriptExample(t *testing.T) {
+	t.Parallel()
+	errNoNode := errors.New("the clients in JavaScript are left out")
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		shared.leftOut.Store(true)
+		t.Skip(errNoNode, "there is no npm")
+	}
+	version, err := exec.CommandContext(t.Context(), npm, "--version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := os.DirFS(filepath.Join("..", "examples", "javascript"))
+	wanted, err := os.ReadFile(filepath.Join("..", "examples", "javascript", "package.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages, err := installed("javascript", append(version, wanted...), func(dir string) error {
+		if err := os.WriteFile(filepath.Join(dir, "package.json"), wanted, 0o600); err != nil {
+			return err
+		}
+		cmd := exec.CommandContext(t.Context(), npm, "install", "--no-audit", "--no-fund")
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: npm gets no packages: %s", errNoNode, out)
+		}
+		return nil
+	})
+	if errors.Is(err, errNoNode) {
+		shared.leftOut.Store(true)
+		t.Skip(err)
+	}
+	dir := filepath.Join(t.TempDir(), "javascript")
+	if err := errors.Join(err, os.CopyFS(dir, source), os.Symlink(filepath.Join(packages, "node_modules"), filepath.Join(dir, "node_modules"))); err != nil {
+		t.Fatal(err)
+	}
+	upAndDown(t, "node", filepath.Join(dir, "zone.js"))
+}
+
+// upAndDown runs a program that makes a small zone: up, up with nothing to make, down twice.
+func upAndDown(t *testing.T, program string, args ...string) {
+	s := sharedServer(t)
+	a := s.account(t, "lab")
+	for _, step := range []struct{ command, says string }{
+		{"up", "made: VPC, subnet, service network, service, listener, VPC association, service association\n"},
+		{"up", "made: nothing\n"}, {"down", "down\n"}, {"down", "down\n"},
+	} {
+		cmd := exec.CommandContext(t.Context(), program, append(args, step.command)...)
+		cmd.Env = environment("AWS_CONFIG_FILE="+s.profiles, "AWS_PROFILE="+a.name)
+		var said strings.Builder
+		cmd.Stderr = &said
+		out, err := cmd.Output()
+		if err != nil || !strings.HasPrefix(string(out), step.says) {
+			t.Fatalf("%s: %v\n%s%s", step.command, err, out, &said)
+		}
+	}
+}
