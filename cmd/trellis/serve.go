@@ -172,7 +172,7 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	var running sync.WaitGroup
 	down.add(func() error { stop(); running.Wait(); return nil })
 	lattice := latticeapi.New(view, time.Now)
-	requests := cloudcontrolapi.New(view, lattice, api, control, log, time.Now)
+	requests := cloudcontrolapi.New(view, name, lattice, api, control, log, time.Now)
 	var authorizer aws.Authorizer = control
 	if o.dev {
 		authorizer = localAccounts{control, view}

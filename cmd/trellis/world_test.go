@@ -102,7 +102,7 @@ func openWorld(t testing.TB, kv *mem.Store, dir string) *world {
 	control := access.New(view, keys)
 	lattice := latticeapi.New(view, time.Now)
 	late := &lateHandler{}
-	requests := cloudcontrolapi.New(view, lattice, late, control, log, time.Now)
+	requests := cloudcontrolapi.New(view, "here", lattice, late, control, log, time.Now)
 	all := services(view, control, plane, lattice, requests, nil)
 	ports := lambdaPorts(control, plane)
 	ports.Invoker = echo{}

@@ -84,4 +84,14 @@ func RequestWork(o vpc.Owner, typeName, identifier string) string {
 	return o.Scope() + "/" + typeName + "/" + identifier[strings.LastIndexByte(identifier, '/')+1:]
 }
 
-func cloudControlTables() []table { return []table{ResourceRequests} }
+// ResourceClaim says which server carries a request out. It rides that server's lease: a request of a server that is gone is
+// another's to take. The Cloud Control API writes it.
+type ResourceClaim struct {
+	Token  string `json:"token"`
+	Server string `json:"server"`
+}
+
+// ResourceClaims are keyed by their request's token.
+var ResourceClaims = &Table[ResourceClaim]{name: "resource-claim", status: true, key: func(c *ResourceClaim) string { return c.Token }}
+
+func cloudControlTables() []table { return []table{ResourceRequests, ResourceClaims} }

@@ -32,6 +32,7 @@ type Authorizer interface {
 // API has one method for every operation. Run carries out what they begin.
 type API struct {
 	view    *state.View
+	server  string
 	auth    Authorizer
 	apis    APIs
 	log     *slog.Logger
@@ -40,9 +41,10 @@ type API struct {
 	checker *schema.Checker
 }
 
-// New returns the API. Nothing that is asked of it goes on before Run is called.
-func New(view *state.View, lattice Lattice, apis APIs, auth Authorizer, log *slog.Logger, now func() time.Time) *API {
-	a := &API{view: view, auth: auth, apis: apis, log: log, now: now, types: resources(lattice), checker: schema.NewChecker(schema.Types)}
+// New returns the API of a server, whose name no other on the same state has. Nothing that is asked of it goes on before Run
+// is called.
+func New(view *state.View, server string, lattice Lattice, apis APIs, auth Authorizer, log *slog.Logger, now func() time.Time) *API {
+	a := &API{view: view, server: server, auth: auth, apis: apis, log: log, now: now, types: resources(lattice), checker: schema.NewChecker(schema.Types)}
 	for i := range schema.Types {
 		if r := a.types[schema.Types[i].Name]; r != nil {
 			r.schema = &schema.Types[i]

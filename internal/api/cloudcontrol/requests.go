@@ -82,6 +82,7 @@ func (a *API) begin(ctx context.Context, token *string, request state.ResourceRe
 		}
 		made = new(request)
 		state.ResourceRequests.Put(tx, made)
+		state.ResourceClaims.Put(tx, &state.ResourceClaim{Token: made.Token, Server: a.server})
 		return nil
 	})
 	if err != nil {

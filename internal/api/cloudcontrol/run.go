@@ -13,37 +13,90 @@ import (
 	"trellis/internal/state"
 )
 
+// errTaken ends this server's work on a request that is another's, or through.
+var errTaken = errors.New("another server carries the request out")
+
 // errCancelled ends the work of a request that was cancelled.
 var errCancelled = errors.New("the request was cancelled")
 
-// Run carries requests out, those first that an earlier run left, until ctx ends. A request that is not through by then is
-// taken up again by the next run.
+// job is this server's work on one request.
+type job struct {
+	cancel context.CancelCauseFunc
+	done   chan struct{}
+	// held says that the claim was seen to be this server's, left that it is not any more.
+	held, left bool
+}
+
+// leave ends the work without an end of the request.
+func (j *job) leave() {
+	j.left = true
+	j.cancel(errTaken)
+}
+
+func (j *job) ended() bool {
+	select {
+	case <-j.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Run carries out the requests that are this server's, those first that an earlier run left, until ctx ends. A request that is
+// not through by then is taken up again by the next run, or by another server once this one is gone.
 func (a *API) Run(ctx context.Context) {
 	var working sync.WaitGroup
 	defer working.Wait()
 	working.Go(func() { a.forget(ctx) })
-	cancels := map[string]context.CancelCauseFunc{}
-	seen := int64(-1)
-	for again := true; ; again = false {
+	jobs := map[string]*job{}
+	begin := func(r *state.ResourceRequest, again bool) *job {
+		before := jobs[r.Token]
+		run, cancel := context.WithCancelCause(ctx)
+		j := &job{cancel: cancel, done: make(chan struct{})}
+		working.Go(func() {
+			defer close(j.done)
+			if before != nil {
+				<-before.done
+			}
+			a.work(ctx, run, r, again)
+		})
+		jobs[r.Token] = j
+		return j
+	}
+	seen := [2]int64{-1, -1}
+	for first := true; ; first = false {
 		s := a.view.Snapshot()
-		if changed := state.ResourceRequests.Changed(s); changed != seen {
+		if changed := [2]int64{state.ResourceRequests.Changed(s), state.ResourceClaims.Changed(s)}; changed != seen {
 			seen = changed
 			open := map[string]bool{}
 			for r := range state.ResourceRequests.By(s, state.ByOpen, state.OpenRequest) {
-				open[r.Token] = true
-				if cancels[r.Token] == nil {
-					run, cancel := context.WithCancelCause(ctx)
-					cancels[r.Token] = cancel
-					working.Go(func() { a.work(ctx, run, r, again) })
+				claim, claimed := state.ResourceClaims.Get(s, r.Token)
+				j := jobs[r.Token]
+				if claimed && claim.Server != a.server {
+					continue
 				}
+				open[r.Token] = true
+				if j != nil && j.held && !claimed {
+					// The lease lapsed and with it the claim: the work is begun again, by whoever is the first to take it.
+					j.leave()
+				}
+				switch {
+				case j == nil:
+					j = begin(r, first || !claimed)
+				case j.left || j.ended():
+					j = begin(r, true)
+				}
+				j.held = claimed
 				if r.Status == state.RequestCancelling {
-					cancels[r.Token](errCancelled)
+					j.cancel(errCancelled)
 				}
 			}
-			for token, cancel := range cancels {
-				if !open[token] {
-					cancel(nil)
-					delete(cancels, token)
+			for token, j := range jobs {
+				if open[token] {
+					continue
+				}
+				if j.leave(); j.ended() {
+					delete(jobs, token)
 				}
 			}
 		}
@@ -53,8 +106,38 @@ func (a *API) Run(ctx context.Context) {
 	}
 }
 
-// work carries one request out and stores how it ended. The request is cancelled by ctx, given up for now by life.
+// take makes a request this server's to carry out, unless it is another's or through. It goes on trying until ctx ends.
+func (a *API) take(ctx context.Context, token string) error {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := a.view.Update(ctx, func(tx *state.Tx) error {
+			if claim, ok := state.ResourceClaims.Get(tx, token); ok {
+				if claim.Server != a.server {
+					return errTaken
+				}
+				return nil
+			}
+			if r, ok := state.ResourceRequests.Get(tx, token); !ok || !r.Open() {
+				return errTaken
+			}
+			state.ResourceClaims.Put(tx, &state.ResourceClaim{Token: token, Server: a.server})
+			return nil
+		})
+		if err == nil || errors.Is(err, errTaken) || ctx.Err() != nil {
+			return err
+		}
+		a.log.Error("a resource request cannot be taken over yet", "token", token, "error", err)
+		if !sleep(ctx, pause) {
+			return err
+		}
+	}
+}
+
+// work carries one request out and stores how it ended. The request is cancelled or left to another by ctx, given up for now
+// by life.
 func (a *API) work(life, ctx context.Context, r *state.ResourceRequest, again bool) {
+	if a.take(life, r.Token) != nil {
+		return
+	}
 	c := &call{ctx: caller.With(ctx, &r.Caller), view: a.view, auth: a.auth, apis: a.apis, token: r.Token, again: again, id: r.Identifier, told: r.Identifier != ""}
 	c.tell = func(id string) error {
 		return a.change(ctx, r.Token, func(row *state.ResourceRequest) { row.Identifier = id })
@@ -70,7 +153,7 @@ func (a *API) work(life, ctx context.Context, r *state.ResourceRequest, again bo
 	}
 	for {
 		problem := a.change(life, r.Token, func(row *state.ResourceRequest) { a.settle(c, row, err, cancelled) })
-		if problem == nil || life.Err() != nil {
+		if problem == nil || errors.Is(problem, errTaken) || life.Err() != nil {
 			return
 		}
 		a.log.Error("the end of a resource request cannot be stored", "token", r.Token, "error", problem)
@@ -96,16 +179,22 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// change writes a request that goes on.
+// change writes a request that goes on and is not another server's.
 func (a *API) change(ctx context.Context, token string, f func(*state.ResourceRequest)) error {
 	return a.view.Update(ctx, func(tx *state.Tx) error {
 		row, ok := state.ResourceRequests.Get(tx, token)
 		if !ok || !row.Open() {
 			return nil
 		}
+		if claim, ok := state.ResourceClaims.Get(tx, token); ok && claim.Server != a.server {
+			return errTaken
+		}
 		f(row)
 		row.Updated = a.now().UTC()
 		state.ResourceRequests.Put(tx, row)
+		if !row.Open() {
+			state.ResourceClaims.Delete(tx, token)
+		}
 		return nil
 	})
 }

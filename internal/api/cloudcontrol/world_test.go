@@ -109,7 +109,7 @@ func newWorldWith(t *testing.T, wrap func(cloudcontrol.Lattice) cloudcontrol.Lat
 	t.Cleanup(func() { _ = w.store.Close() })
 	w.open()
 	w.lattice = wrap(vpclattice.New(w.view, w.now))
-	w.API = cloudcontrol.New(w.view, w.lattice, noAPIs{}, w.auth, slog.New(slog.DiscardHandler), w.now)
+	w.API = cloudcontrol.New(w.view, "here", w.lattice, noAPIs{}, w.auth, slog.New(slog.DiscardHandler), w.now)
 	w.host(always)
 	w.run()
 	return w
@@ -154,7 +154,7 @@ func (w *world) restart() {
 	w.view.Close()
 	w.open()
 	w.lattice = vpclattice.New(w.view, w.now)
-	w.API = cloudcontrol.New(w.view, w.lattice, noAPIs{}, w.auth, slog.New(slog.DiscardHandler), w.now)
+	w.API = cloudcontrol.New(w.view, "here", w.lattice, noAPIs{}, w.auth, slog.New(slog.DiscardHandler), w.now)
 	w.run()
 }
 
