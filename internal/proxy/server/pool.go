@@ -157,7 +157,7 @@ func (u *upstream) converse(fd uintptr) bool {
 	q := &u.query
 	if q.begun {
 		q.waited = true
-		q.n, q.errno = try(syscall.SYS_READ, fd, q.p)
+		q.n, q.errno = try(syscall.SYS_RECVFROM, fd, q.p)
 		return q.errno != syscall.EAGAIN
 	}
 	q.begun = true
@@ -165,7 +165,7 @@ func (u *upstream) converse(fd uintptr) bool {
 		q.stale = true
 		return true
 	}
-	q.sent, q.refused = try(syscall.SYS_WRITE, fd, q.request)
+	q.sent, q.refused = try(syscall.SYS_SENDTO, fd, q.request)
 	if q.refused == syscall.EAGAIN {
 		q.refused = 0
 	}
@@ -176,7 +176,7 @@ func (u *upstream) converse(fd uintptr) bool {
 		return false
 	}
 	runtime.Gosched()
-	q.n, q.errno = try(syscall.SYS_READ, fd, q.p)
+	q.n, q.errno = try(syscall.SYS_RECVFROM, fd, q.p)
 	return q.errno != syscall.EAGAIN
 }
 
