@@ -16,7 +16,7 @@ import (
 // finalize ends the second phase of deletion: rows that are marked as deleting go away once every host has let go of what
 // they stood for, and so do deregistered targets that no host has a request at any more, or whose time has come.
 func finalize(ctx context.Context, view *state.View, log *slog.Logger) {
-	f := newFinalizer()
+	f := newFinalizer(time.Now)
 	for {
 		s := view.Snapshot()
 		if f.follow(s) {
@@ -46,17 +46,18 @@ type leaver interface {
 	retire(tx *state.Tx, n *int)
 }
 
-func newFinalizer() *finalizer {
-	always := func(*state.Snapshot, string) bool { return true }
+// newFinalizer takes a clock that nobody sets: how long a target has been draining is how long this finalizer has seen it do so.
+func newFinalizer(now func() time.Time) *finalizer {
+	always := func(*state.Snapshot, string, time.Time) bool { return true }
 	return &finalizer{leaves: []leaver{
-		leaving(state.Services, always, func(r *lattice.Service) (string, bool) { return r.ID, r.Deleting }),
-		leaving(state.TargetGroups, always, func(r *lattice.TargetGroup) (string, bool) { return r.ID, r.Deleting }),
-		leaving(state.Networks, always, func(r *lattice.Network) (string, bool) { return r.ID, r.Deleting }),
-		leaving(state.NetworkServices, always, func(r *lattice.NetworkService) (string, bool) { return r.ID, r.Deleting }),
-		leaving(state.NetworkVPCs, always, func(r *lattice.NetworkVPC) (string, bool) { return r.ID, r.Deleting }),
-		leaving(state.Targets, func(s *state.Snapshot, key string) bool {
+		leaving(state.Services, now, always, func(r *lattice.Service) (string, bool) { return r.ID, r.Deleting }),
+		leaving(state.TargetGroups, now, always, func(r *lattice.TargetGroup) (string, bool) { return r.ID, r.Deleting }),
+		leaving(state.Networks, now, always, func(r *lattice.Network) (string, bool) { return r.ID, r.Deleting }),
+		leaving(state.NetworkServices, now, always, func(r *lattice.NetworkService) (string, bool) { return r.ID, r.Deleting }),
+		leaving(state.NetworkVPCs, now, always, func(r *lattice.NetworkVPC) (string, bool) { return r.ID, r.Deleting }),
+		leaving(state.Targets, now, func(s *state.Snapshot, key string, since time.Time) bool {
 			r, ok := state.Targets.Get(s, key)
-			return ok && (!time.Now().Before(r.DrainUntil) || drained(s, r))
+			return ok && (now().Sub(since) >= lattice.DrainPeriod || drained(s, r))
 		}, func(r *lattice.Target) (string, bool) { return state.TargetKey(r), r.Draining }),
 	}}
 }
@@ -88,23 +89,25 @@ func (f *finalizer) sweep(tx *state.Tx) error {
 type rows[T any] struct {
 	table *state.Table[T]
 	going func(*T) (key string, yes bool)
-	may   func(s *state.Snapshot, key string) bool
-	keys  map[string]bool
+	now   func() time.Time
+	may   func(s *state.Snapshot, key string, since time.Time) bool
+	keys  map[string]time.Time // since when each was seen to be going
 }
 
 // leaving follows the rows of a table that are going. One of them may go once may says so.
-func leaving[T any](t *state.Table[T], may func(*state.Snapshot, string) bool, going func(*T) (string, bool)) *rows[T] {
-	return &rows[T]{table: t, going: going, may: may, keys: map[string]bool{}}
+func leaving[T any](t *state.Table[T], now func() time.Time, may func(*state.Snapshot, string, time.Time) bool, going func(*T) (string, bool)) *rows[T] {
+	return &rows[T]{table: t, going: going, now: now, may: may, keys: map[string]time.Time{}}
 }
 
 func (l *rows[T]) some() bool { return len(l.keys) > 0 }
 
 func (l *rows[T]) follow(s *state.Snapshot, changes state.Changes) {
 	if changes.Everything {
-		clear(l.keys)
+		before := l.keys
+		l.keys = map[string]time.Time{}
 		for row := range l.table.All(s) {
 			if key, yes := l.going(row); yes {
-				l.keys[key] = true
+				l.note(key, before)
 			}
 		}
 		return
@@ -112,12 +115,21 @@ func (l *rows[T]) follow(s *state.Snapshot, changes state.Changes) {
 	for key := range l.table.Touched(changes) {
 		if row, ok := l.table.Get(s, key); ok {
 			if _, yes := l.going(row); yes {
-				l.keys[key] = true
+				l.note(key, l.keys)
 				continue
 			}
 		}
 		delete(l.keys, key)
 	}
+}
+
+// note takes a row in that is going, if it was not before.
+func (l *rows[T]) note(key string, before map[string]time.Time) {
+	since, known := before[key]
+	if !known {
+		since = l.now()
+	}
+	l.keys[key] = since
 }
 
 // retire removes the rows that are to go and that no host has anything of any more.
@@ -131,7 +143,7 @@ func (l *rows[T]) retire(tx *state.Tx, n *int) {
 		if !ok {
 			continue
 		}
-		if _, yes := l.going(row); !yes || !l.may(s, key) {
+		if _, yes := l.going(row); !yes || !l.may(s, key, l.keys[key]) {
 			continue
 		}
 		if done, _ := state.Realised(s, rev.Modified, ""); !done {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"testing"
 	"time"
+	"unsafe"
 
 	"trellis/internal/lattice"
 	"trellis/internal/proxy"
@@ -18,6 +19,13 @@ type asItIs struct{}
 
 func (asItIs) Seal(b []byte) []byte          { return b }
 func (asItIs) Open(b []byte) ([]byte, error) { return b, nil }
+
+// set is a time as a clock tells it that was set by so much: what the wall says has moved, what has passed has not.
+func set(t time.Time, by time.Duration) time.Time {
+	wall := (*uint64)(unsafe.Pointer(&t))
+	*wall += uint64(by/time.Second) << 30
+	return t
+}
 
 func TestDrainedTargetsGo(t *testing.T) {
 	view, err := state.Open(t.Context(), mem.New(), asItIs{}, slog.New(slog.DiscardHandler))
@@ -44,14 +52,14 @@ func TestDrainedTargetsGo(t *testing.T) {
 		state.Listeners.Put(tx, &lattice.Listener{Meta: lattice.Meta{Owner: owner, ID: "listener-1"}, Service: "svc-1",
 			Default: lattice.Action{Forward: []lattice.Weighted{{TargetGroup: g.ID, Weight: 1}}}})
 		state.NetworkServices.Put(tx, &association)
-		for _, id := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"} {
-			state.Targets.Put(tx, &lattice.Target{Owner: owner, TargetGroup: g.ID, ID: id, Port: 80, Draining: true, DrainUntil: time.Now().Add(time.Hour)})
+		for _, id := range []string{"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"} {
+			state.Targets.Put(tx, &lattice.Target{Owner: owner, TargetGroup: g.ID, ID: id, Port: 80, Draining: true})
 		}
-		state.Targets.Put(tx, &lattice.Target{Owner: owner, TargetGroup: g.ID, ID: "10.0.0.4", Port: 80, Draining: true, DrainUntil: time.Now().Add(-time.Hour)})
 		state.Targets.Put(tx, &lattice.Target{Owner: owner, TargetGroup: g.ID, ID: "10.0.0.5", Port: 80})
 	})
 	applied := view.Snapshot().SpecRev
-	f := newFinalizer()
+	now := time.Now()
+	f := newFinalizer(func() time.Time { return now })
 	left := func() (ids string) {
 		f.follow(view.Snapshot())
 		update(func(tx *state.Tx) {
@@ -73,6 +81,8 @@ func TestDrainedTargetsGo(t *testing.T) {
 	says("a", "10.0.0.2", proxy.Drained)
 	says("b", "10.0.0.2", proxy.Draining)
 	says("a", "10.0.0.3", proxy.Drained)
+	says("a", "10.0.0.4", proxy.Drained)
+	says("b", "10.0.0.4", proxy.Drained)
 	says("a", "10.0.0.5", proxy.Drained)
 	says("b", "10.0.0.5", proxy.Drained)
 	if got := left(); got != "12345" {
@@ -85,6 +95,23 @@ func TestDrainedTargetsGo(t *testing.T) {
 	says("b", "10.0.0.2", proxy.Drained)
 	if got := left(); got != "35" {
 		t.Errorf("none is busy: %s", got)
+	}
+	// A target that is never said to be idle goes when its period is over, and not when a clock is set.
+	now = set(now.Add(lattice.DrainPeriod-time.Second), 365*24*time.Hour)
+	update(func(tx *state.Tx) {
+		state.Targets.Put(tx, &lattice.Target{Owner: owner, TargetGroup: g.ID, ID: "10.0.0.6", Port: 80, Draining: true})
+	})
+	update(func(tx *state.Tx) {
+		for _, name := range []string{"a", "b"} {
+			state.Hosts.Put(tx, &state.Host{Name: name, Applied: view.Snapshot().SpecRev})
+		}
+	})
+	if got := left(); got != "356" {
+		t.Errorf("a second too early: %s", got)
+	}
+	now = set(now.Add(time.Second), -2*365*24*time.Hour)
+	if got := left(); got != "56" {
+		t.Errorf("the period of one is over: %s", got)
 	}
 	association.Deleting = true
 	update(func(tx *state.Tx) { state.NetworkServices.Put(tx, &association) })

@@ -193,7 +193,7 @@ func (w *world) settle(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	f := newFinalizer()
+	f := newFinalizer(time.Now)
 	for {
 		s := w.view.Snapshot()
 		f.follow(s)

@@ -35,7 +35,14 @@ type Store struct {
 
 	mu   sync.Mutex
 	busy map[string]chan struct{}
+
+	pruning sync.Mutex
+	unused  map[string]unused // by path, what Prune found the last time; guarded by pruning
 }
+
+// unused is what nobody needs: when it was made or asked for last, and since when Prune has known. The first is told by a clock
+// that may be set, the second is not.
+type unused struct{ asked, since time.Time }
 
 // Info describes a stored archive.
 type Info struct {
@@ -250,9 +257,12 @@ type Use struct {
 	Layers []string
 }
 
-// Prune removes what none of the uses needs and nobody asked for since grace ago. The grace covers an archive whose function
+// Prune removes what none of the uses needs and nobody asked for since a Prune that was grace ago. The grace covers an archive whose function
 // is still being created and a tree whose last instance is still running.
 func (s *Store) Prune(uses []Use, grace time.Duration) error {
+	s.pruning.Lock()
+	defer s.pruning.Unlock()
+	now, found := time.Now(), make(map[string]unused)
 	live := make(map[string]bool)
 	for _, u := range uses {
 		live[u.Code] = true
@@ -267,12 +277,22 @@ func (s *Store) Prune(uses []Use, grace time.Duration) error {
 		errs = append(errs, err)
 		for _, e := range entries {
 			info, err := e.Info()
-			if err != nil || live[e.Name()] || time.Since(info.ModTime()) < grace {
+			if err != nil || live[e.Name()] {
 				continue
 			}
-			errs = append(errs, s.remove(filepath.Join(dir, e.Name())))
+			path := filepath.Join(dir, e.Name())
+			u, known := s.unused[path]
+			if !known || !u.asked.Equal(info.ModTime()) {
+				u = unused{info.ModTime(), now}
+			}
+			if now.Sub(u.since) < grace {
+				found[path] = u
+				continue
+			}
+			errs = append(errs, s.remove(path))
 		}
 	}
+	s.unused = found
 	return errors.Join(errs...)
 }
 

@@ -341,6 +341,19 @@ func TestPrune(t *testing.T) {
 	if got := len(listing(t, s.archives)); got != 4 {
 		t.Errorf("within the grace %d archives are left, want 4", got)
 	}
+	// However old files say they are, by whatever clock, the grace begins when they are first seen to be unused.
+	for _, age := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
+		when := time.Now().Add(-age)
+		if err := os.Chtimes(s.archive(gone), when, when); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Prune(uses, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(listing(t, s.archives)); got != 4 {
+			t.Errorf("of an age of %v %d archives are left, want 4", age, got)
+		}
+	}
 	if err := s.Prune(uses, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -173,9 +173,8 @@ type Target struct {
 	// ID is an address, an instance id, or the ARN of a function or load balancer.
 	ID   string `json:"id"`
 	Port int32  `json:"port,omitempty"`
-	// Draining is set when the target was deregistered, until DrainUntil.
-	Draining   bool      `json:"draining,omitempty"`
-	DrainUntil time.Time `json:"drainUntil,omitzero"`
+	// Draining is set when the target was deregistered and may have requests to finish.
+	Draining bool `json:"draining,omitempty"`
 }
 
 // NetworkService is the association of a service with a service network.

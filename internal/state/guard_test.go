@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"trellis/internal/fault"
 	"trellis/internal/state"
@@ -178,6 +179,29 @@ func TestTidyRemovesOldTokens(t *testing.T) {
 	}
 	if got := keys(t, s, "token|"); len(got) != 1 || !strings.HasSuffix(got[0], "/new") {
 		t.Errorf("tokens left: %q", got)
+	}
+}
+
+// set is a time as a clock tells it that was set by so much: what the wall says has moved, what has passed has not.
+func set(t time.Time, by time.Duration) time.Time {
+	*(*uint64)(unsafe.Pointer(&t)) += uint64(by/time.Second) << 30
+	return t
+}
+
+func TestUnhurriedClock(t *testing.T) {
+	began := time.Now()
+	by, passed := time.Duration(0), time.Duration(0)
+	clock := state.Unhurried(func() time.Time { return set(began.Add(passed), by) })
+	for _, c := range []struct{ by, passed, want time.Duration }{
+		{0, time.Hour, time.Hour},
+		{365 * 24 * time.Hour, 2 * time.Hour, 2 * time.Hour},
+		{-365 * 24 * time.Hour, 3 * time.Hour, 3*time.Hour - 365*24*time.Hour},
+		{0, 4 * time.Hour, 4 * time.Hour},
+	} {
+		by, passed = c.by, c.passed
+		if got := clock().Sub(began.Round(0)); got != c.want {
+			t.Errorf("%v after the beginning, with a clock set by %v: %v, want %v", c.passed, c.by, got, c.want)
+		}
 	}
 }
 

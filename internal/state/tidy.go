@@ -16,15 +16,29 @@ const (
 	tidyStep = 50
 )
 
+// Unhurried is a clock for what is removed when its time is over: a clock that somebody sets forward, perhaps to set it back, does
+// not hurry it. It tells the earlier of what clock says and of what it said at first and has passed since.
+func Unhurried(clock func() time.Time) func() time.Time {
+	first := clock()
+	return func() time.Time {
+		now := clock()
+		if passed := first.Add(now.Sub(first)).Round(0); passed.Before(now.Round(0)) {
+			return passed
+		}
+		return now.Round(0)
+	}
+}
+
 // tidy removes, now and then, what nobody needs any more. It leaves a start alone: that has more urgent work.
 func (v *View) tidy(ctx context.Context) {
+	now := Unhurried(time.Now)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(tidyEvery):
 		}
-		if err := v.Tidy(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if err := v.Tidy(ctx, now()); err != nil && ctx.Err() == nil {
 			v.log.Warn("old rows could not be removed; they are tried again", "error", err)
 		}
 	}

@@ -104,14 +104,14 @@ func (a *API) event(r *state.ResourceRequest) cloudcontrol.ProgressEvent {
 // request returns a request of the caller's.
 func (a *API) request(ctx context.Context, r state.Reader, token *string) (*state.ResourceRequest, error) {
 	row, ok := state.ResourceRequests.Get(r, str(token))
-	if !ok || row.Owner != owner(ctx) || a.expired(row) {
+	if !ok || row.Owner != owner(ctx) || expired(row, a.now()) {
 		return nil, fault.New(fault.NotFound, "RequestTokenNotFoundException", "Resource request with token %s was not found.", str(token))
 	}
 	return row, nil
 }
 
-func (a *API) expired(r *state.ResourceRequest) bool {
-	return !r.Open() && a.now().Sub(r.Updated) > recordLife
+func expired(r *state.ResourceRequest, now time.Time) bool {
+	return !r.Open() && now.Sub(r.Updated) > recordLife
 }
 
 // GetResourceRequestStatus tells how a request goes on. It waits a moment for the end of one that does.
@@ -167,7 +167,7 @@ func (a *API) ListResourceRequests(ctx context.Context, in *cloudcontrol.ListRes
 	slices.Reverse(rows)
 	wanted := func(yield func(*state.ResourceRequest) bool) {
 		for _, r := range rows {
-			ok := !a.expired(r) && (len(operations) == 0 || slices.Contains(operations, r.Operation)) && (len(statuses) == 0 || slices.Contains(statuses, r.Status))
+			ok := !expired(r, a.now()) && (len(operations) == 0 || slices.Contains(operations, r.Operation)) && (len(statuses) == 0 || slices.Contains(statuses, r.Status))
 			if ok && !yield(r) {
 				return
 			}

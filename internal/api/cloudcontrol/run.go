@@ -297,10 +297,11 @@ const (
 
 // forget removes requests that ended long ago.
 func (a *API) forget(ctx context.Context) {
+	clock := state.Unhurried(a.now)
 	for {
-		old := []string{}
+		now, old := clock(), []string{}
 		for r := range state.ResourceRequests.All(a.view.Snapshot()) {
-			if a.expired(r) && len(old) < forgetOnce {
+			if expired(r, now) && len(old) < forgetOnce {
 				old = append(old, r.Token)
 			}
 		}

@@ -201,7 +201,7 @@ func (w *world) sweep(ctx context.Context) {
 				}
 			}
 			for row := range state.Targets.All(s) {
-				if row.Draining && !w.now().Before(row.DrainUntil) {
+				if row.Draining {
 					state.Targets.Delete(tx, state.TargetKey(row))
 				}
 			}

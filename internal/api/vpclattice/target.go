@@ -176,7 +176,7 @@ func (a *API) DeregisterTargets(ctx context.Context, in *vpclattice.DeregisterTa
 						forbidInvoke(tx, g, t.ID)
 					}
 					next := *t
-					next.Draining, next.DrainUntil = true, q.now.Add(lattice.DrainPeriod)
+					next.Draining = true
 					state.Targets.Put(tx, &next)
 				}
 			}
