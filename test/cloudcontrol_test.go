@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudcontrol"
 	"github.com/aws/aws-sdk-go-v2/service/cloudcontrol/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
 	"github.com/google/uuid"
 )
@@ -182,31 +183,28 @@ func (n *native) life(resources []nativeResource) {
 		if r.kept {
 			continue
 		}
-		id := n.ids[r.name]
-		// What is in the way goes in its own time: a function's interfaces, a load balancer's.
-		for until := time.Now().Add(wait); ; time.Sleep(soon) {
-			out, err := n.cloudcontrol.DeleteResource(n.Context(), &cloudcontrol.DeleteResourceInput{TypeName: &r.typ, Identifier: &id, ClientToken: aws.String(uuid.NewString())})
-			if err != nil {
-				n.Fatalf("delete %s: %v", r.name, err)
-			}
-			event, err := n.follow(out.ProgressEvent, nil)
-			if err == nil {
-				break
-			}
-			if event.ErrorCode != types.HandlerErrorCodeResourceConflict || time.Now().After(until) {
-				n.Fatalf("delete %s: %v", r.name, err)
-			}
-		}
-		_, err := n.get(r.typ, id)
-		var api smithy.APIError
-		if !errors.As(err, &api) || api.ErrorCode() != "ResourceNotFoundException" {
-			n.Errorf("%s %s after its end: %v", r.name, id, err)
-		}
-		n.listed(r, false)
-		event, err := n.follow(must(n.T, n.cloudcontrol.DeleteResource, &cloudcontrol.DeleteResourceInput{TypeName: &r.typ, Identifier: &id}).ProgressEvent, nil)
-		if err == nil || event.ErrorCode != types.HandlerErrorCodeNotFound {
-			n.Errorf("%s deleted twice: %v", r.name, err)
-		}
+		n.remove(r)
+	}
+}
+
+// remove deletes a resource, which is not there afterwards.
+func (n *native) remove(r nativeResource) {
+	n.Helper()
+	id := n.ids[r.name]
+	// The provider tries again what was throttled, and nothing else.
+	deletion := &cloudcontrol.DeleteResourceInput{TypeName: &r.typ, Identifier: &id, ClientToken: aws.String(uuid.NewString())}
+	if event, err := n.follow(must(n.T, n.cloudcontrol.DeleteResource, deletion).ProgressEvent, nil); err != nil {
+		n.Fatalf("delete %s: %s: %v", r.name, event.ErrorCode, err)
+	}
+	_, err := n.get(r.typ, id)
+	var api smithy.APIError
+	if !errors.As(err, &api) || api.ErrorCode() != "ResourceNotFoundException" {
+		n.Errorf("%s %s after its end: %v", r.name, id, err)
+	}
+	n.listed(r, false)
+	event, err := n.follow(must(n.T, n.cloudcontrol.DeleteResource, &cloudcontrol.DeleteResourceInput{TypeName: &r.typ, Identifier: &id}).ProgressEvent, nil)
+	if err == nil || event.ErrorCode != types.HandlerErrorCodeNotFound {
+		n.Errorf("%s deleted twice: %v", r.name, err)
 	}
 }
 
@@ -251,6 +249,92 @@ func trust(service string) object {
 
 func allow(action string) object {
 	return object{"Version": "2012-10-17", "Statement": []object{{"Effect": "Allow", "Action": action, "Resource": "*"}}}
+}
+
+// welcome is an auth policy that differs by its name.
+func welcome(name string) object {
+	return object{"Version": "2012-10-17", "Statement": []object{{"Sid": name, "Effect": "Allow", "Principal": "*", "Action": "vpc-lattice-svcs:Invoke", "Resource": "*"}}}
+}
+
+// lend lets one of two accounts use a service network.
+func lend(to int, network string) object {
+	return object{"Version": "2012-10-17", "Statement": []object{{"Effect": "Allow", "Principal": object{"AWS": []string{"111122223333", "444455556666"}[to]},
+		"Action":   []string{"vpc-lattice:CreateServiceNetworkServiceAssociation", "vpc-lattice:CreateServiceNetworkVpcAssociation", "vpc-lattice:GetServiceNetwork"},
+		"Resource": network}}}
+}
+
+// memberAccount takes an account of the organization through its life. To delete it is to close it: it is still there to be read.
+func (n *native) memberAccount(root string) {
+	n.Helper()
+	const typ = "AWS::Organizations::Account"
+	unit := n.create(nativeResource{name: "place", typ: "AWS::Organizations::OrganizationalUnit", desired: object{"Name": "place", "ParentId": root}})
+	member := nativeResource{name: "member", typ: typ, desired: object{"AccountName": "native member", "Email": "member@example.com", "ParentIds": []string{unit}, "Tags": tag("Stage", "one")}}
+	n.ids["member"] = n.create(member)
+	n.listed(member, true)
+	n.show(member, object{"AccountName": "native member", "Email": "member@example.com", "ParentIds": []string{unit}, "Tags": tag("Stage", "one"), "Status": "ACTIVE"})
+	for _, step := range []struct {
+		change []object
+		shows  object
+	}{
+		{put("Tags", tag("Stage", "two")), object{"Tags": tag("Stage", "two"), "ParentIds": []string{unit}}},
+		{put("ParentIds", []string{root}), object{"ParentIds": []string{root}}},
+		{put("ParentIds", []string{unit}), object{"ParentIds": []string{unit}}},
+		{[]object{{"op": "remove", "path": "/ParentIds"}}, object{"ParentIds": []string{root}}},
+	} {
+		if err := n.update(member, step.change); err != nil {
+			n.Errorf("%v: %v", step.change, err)
+		}
+		n.show(member, step.shows)
+	}
+	for _, change := range [][]object{put("AccountName", "other"), put("Email", "other@example.com"), put("RoleName", "Other"), put("ParentIds", []string{root, unit})} {
+		if err := n.update(member, change); err == nil || !strings.HasPrefix(err.Error(), "InvalidRequest: ") {
+			n.Errorf("%v: %v", change, err)
+		}
+	}
+	id := n.ids["member"]
+	for _, want := range []types.HandlerErrorCode{"", types.HandlerErrorCodeNotFound} {
+		event, _ := n.follow(must(n.T, n.cloudcontrol.DeleteResource, &cloudcontrol.DeleteResourceInput{TypeName: aws.String(typ), Identifier: &id}).ProgressEvent, nil)
+		if event.ErrorCode != want {
+			n.Errorf("closed with %q: %s, want %q", event.ErrorCode, aws.ToString(event.StatusMessage), want)
+		}
+	}
+	n.show(member, object{"Status": "SUSPENDED"})
+}
+
+// refusals are of what other resources need, and of what only S3 could hold.
+func (n *native) refusals() {
+	n.Helper()
+	vpc := n.create(nativeResource{name: "held", typ: "AWS::EC2::VPC", desired: object{"CidrBlock": "10.7.0.0/16"}})
+	n.create(nativeResource{name: "holder", typ: "AWS::EC2::Subnet", desired: object{"VpcId": vpc, "CidrBlock": "10.7.0.0/24"}})
+	event, _ := n.follow(must(n.T, n.cloudcontrol.DeleteResource, &cloudcontrol.DeleteResourceInput{TypeName: aws.String("AWS::EC2::VPC"), Identifier: &vpc}).ProgressEvent, nil)
+	if event.ErrorCode != types.HandlerErrorCodeInvalidRequest || !strings.Contains(aws.ToString(event.StatusMessage), "has dependencies and cannot be deleted. (Service: EC2, Status Code: 400") {
+		n.Errorf("a VPC with a subnet: %s: %s", event.ErrorCode, aws.ToString(event.StatusMessage))
+	}
+	event, _ = n.follow(must(n.T, n.cloudcontrol.CreateResource, &cloudcontrol.CreateResourceInput{TypeName: aws.String("AWS::Lambda::LayerVersion"),
+		DesiredState: aws.String(`{"LayerName":"native","Content":{"S3Bucket":"bucket","S3Key":"key"}}`)}).ProgressEvent, nil)
+	if event.ErrorCode != types.HandlerErrorCodeInvalidRequest || !strings.Contains(aws.ToString(event.StatusMessage), "NoSuchBucket") {
+		n.Errorf("a layer from S3: %s: %s", event.ErrorCode, aws.ToString(event.StatusMessage))
+	}
+}
+
+// layers are published by Lambda itself, since the type takes them from S3 alone.
+func (n *native) layers() {
+	n.Helper()
+	published := must(n.T, n.lambda.PublishLayerVersion, &lambda.PublishLayerVersionInput{LayerName: aws.String("native"), Description: aws.String("a layer"),
+		Content: &lambdatypes.LayerVersionContentInput{ZipFile: archive(n.T)}})
+	layer := nativeResource{name: "layer", typ: "AWS::Lambda::LayerVersion", list: object{"LayerName": "native"}}
+	n.ids["layer"] = aws.ToString(published.LayerVersionArn)
+	n.listed(layer, true)
+	n.show(layer, object{"LayerName": "native", "LayerVersionArn": "${layer}", "Description": "a layer"})
+	var cannot *types.UnsupportedActionException
+	if err := n.update(layer, put("Description", "another")); !errors.As(err, &cannot) {
+		n.Errorf("a layer changed with %v", err)
+	}
+	n.life([]nativeResource{
+		{name: "layer permission", typ: "AWS::Lambda::LayerVersionPermission", desired: object{"LayerVersionArn": "${layer}", "Action": "lambda:GetLayerVersion", "Principal": "*"},
+			shows: object{"LayerVersionArn": "${layer}", "Action": "lambda:GetLayerVersion", "Principal": "*"}, list: object{"LayerVersionArn": "${layer}"}},
+	})
+	n.remove(layer)
 }
 
 // TestCloudControlTypes takes every type through the calls that pulumi-aws-native makes: create, read, list, update in place, the
@@ -339,8 +423,52 @@ func TestCloudControlTypes(t *testing.T) {
 		{name: "share", typ: "AWS::RAM::ResourceShare", desired: object{"Name": "things", "AllowExternalPrincipals": true},
 			change: append(put("Name", "more things"), put("Tags", tag("Stage", "two"))...), shows: object{"Name": "more things", "Tags": tag("Stage", "two"), "Status": "ACTIVE"}},
 
-		{name: "organization", typ: "AWS::Organizations::Organization", desired: object{"FeatureSet": "ALL"}, shows: object{"FeatureSet": "ALL", "ManagementAccountId": a.id}},
+		{name: "network", typ: "AWS::VpcLattice::ServiceNetwork", desired: object{"Name": "native", "AuthType": "AWS_IAM", "Tags": tag("Stage", "one")},
+			change: append(put("AuthType", "NONE"), put("Tags", tag("Stage", "two"))...), shows: object{"AuthType": "NONE", "Tags": tag("Stage", "two"), "Name": "native"}, fixed: object{"Name": "other"}},
+		{name: "service", typ: "AWS::VpcLattice::Service", desired: object{"Name": "native"},
+			change: append(put("AuthType", "AWS_IAM"), put("Tags", tag("Stage", "two"))...), shows: object{"AuthType": "AWS_IAM", "Tags": tag("Stage", "two"), "Status": "ACTIVE"},
+			fixed: object{"CustomDomainName": "native.example.com"}},
+		{name: "offer", typ: "AWS::VpcLattice::ServiceNetworkServiceAssociation", desired: object{"ServiceNetworkIdentifier": "${network}", "ServiceIdentifier": "${service}"},
+			change: put("Tags", tag("Stage", "two")), shows: object{"Tags": tag("Stage", "two"), "ServiceArn": "${service}", "ServiceNetworkArn": "${network}", "Status": "ACTIVE"},
+			fixed: object{"ServiceIdentifier": "svc-00000000000000000"}, list: object{"ServiceNetworkIdentifier": "${network}"}},
+		{name: "entry", typ: "AWS::VpcLattice::ServiceNetworkVpcAssociation", desired: object{"ServiceNetworkIdentifier": "${network}", "VpcIdentifier": "${vpc}", "SecurityGroupIds": []string{"${group}"}},
+			change: append(put("SecurityGroupIds", []string{"${ruled}"}), put("Tags", tag("Stage", "two"))...),
+			shows:  object{"Tags": tag("Stage", "two"), "SecurityGroupIds": []string{"${ruled}"}, "VpcId": "${vpc}", "Status": "ACTIVE"}, fixed: object{"VpcIdentifier": "${peer}"},
+			list: object{"VpcIdentifier": "${vpc}"}},
+		{name: "lattice targets", typ: "AWS::VpcLattice::TargetGroup", desired: object{"Name": "native", "Type": "IP", "Config": object{"Port": 80, "Protocol": "HTTP", "VpcIdentifier": "${vpc}"}, "Targets": []object{{"Id": "10.0.0.9", "Port": 80}}},
+			change: append(put("Config/HealthCheck", object{"Enabled": true, "Path": "/up"}), put("Tags", tag("Stage", "two"))...),
+			shows:  object{"Tags": tag("Stage", "two"), "Type": "IP", "Config": object{"Port": 80, "HealthCheck": object{"Path": "/up", "Enabled": true}}, "Status": "ACTIVE"}, fixed: object{"Type": "LAMBDA"}},
+		{name: "listener", typ: "AWS::VpcLattice::Listener", desired: object{"ServiceIdentifier": "${service}", "Name": "http", "Protocol": "HTTP", "DefaultAction": object{"FixedResponse": object{"StatusCode": 404}}},
+			change: append(put("DefaultAction", object{"Forward": object{"TargetGroups": []object{{"TargetGroupIdentifier": "${lattice targets}", "Weight": 1}}}}), put("Tags", tag("Stage", "two"))...),
+			shows:  object{"Tags": tag("Stage", "two"), "Port": 80, "Protocol": "HTTP", "ServiceArn": "${service}"}, fixed: object{"Port": 81}, list: object{"ServiceIdentifier": "${service}"}},
+		{name: "rule", typ: "AWS::VpcLattice::Rule", desired: object{"ServiceIdentifier": "${service}", "ListenerIdentifier": "${listener}", "Name": "first", "Priority": 10,
+			"Match": object{"HttpMatch": object{"PathMatch": object{"Match": object{"Prefix": "/a"}}}}, "Action": object{"FixedResponse": object{"StatusCode": 404}}},
+			change: append(put("Priority", 20), put("Tags", tag("Stage", "two"))...), shows: object{"Tags": tag("Stage", "two"), "Priority": 20, "Name": "first"}, fixed: object{"Name": "second"},
+			list: object{"ServiceIdentifier": "${service}", "ListenerIdentifier": "${listener}"}},
+		{name: "auth policy", typ: "AWS::VpcLattice::AuthPolicy", desired: object{"ResourceIdentifier": "${service}", "Policy": welcome("one")}, change: put("Policy", welcome("two")),
+			shows: object{"Policy": welcome("two"), "State": "Active"}, fixed: object{"ResourceIdentifier": "${network}"}, unlisted: true},
+		{name: "resource policy", typ: "AWS::VpcLattice::ResourcePolicy", desired: object{"ResourceArn": "${network}", "Policy": lend(0, "${network}")}, change: put("Policy", lend(1, "${network}")),
+			shows: object{"Policy": lend(1, "${network}")}, fixed: object{"ResourceArn": "${service}"}, unlisted: true},
+		{name: "access log", typ: "AWS::VpcLattice::AccessLogSubscription", desired: object{"ResourceIdentifier": "${service}", "DestinationArn": "arn:aws:logs:" + region + ":" + a.id + ":log-group:native:*"},
+			change: put("Tags", tag("Stage", "two")), shows: object{"Tags": tag("Stage", "two"), "ResourceArn": "${service}"}, fixed: object{"ResourceIdentifier": "${network}"}, list: object{"ResourceIdentifier": "${service}"}},
+
+		{name: "organization", typ: "AWS::Organizations::Organization", desired: object{"FeatureSet": "ALL"}, shows: object{"FeatureSet": "ALL", "ManagementAccountId": a.id}, kept: true},
 	})
+	organization, err := n.get("AWS::Organizations::Organization", n.ids["organization"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := organization["RootId"].(string)
+	n.life([]nativeResource{
+		{name: "unit", typ: "AWS::Organizations::OrganizationalUnit", desired: object{"Name": "one", "ParentId": root, "Tags": tag("Stage", "one")},
+			change: append(put("Name", "two"), put("Tags", tag("Stage", "two"))...), shows: object{"Name": "two", "ParentId": root, "Tags": tag("Stage", "two")},
+			fixed: object{"ParentId": "ou-0000-00000000"}, list: object{"ParentId": root}},
+		{name: "inner unit", typ: "AWS::Organizations::OrganizationalUnit", desired: object{"Name": "inner", "ParentId": "${unit}"}, shows: object{"Name": "inner", "ParentId": "${unit}"},
+			list: object{"ParentId": "${unit}"}},
+	})
+	n.memberAccount(root)
+	n.layers()
+	n.refusals()
 	events := 0
 	for p := cloudcontrol.NewListResourceRequestsPaginator(a.cloudcontrol, &cloudcontrol.ListResourceRequestsInput{}); p.HasMorePages(); {
 		page, err := p.NextPage(t.Context())

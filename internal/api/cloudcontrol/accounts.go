@@ -2,6 +2,7 @@ package cloudcontrol
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"trellis/internal/aws/model/logs"
 	"trellis/internal/aws/model/organizations"
 	"trellis/internal/aws/model/ram"
+	"trellis/internal/fault"
 )
 
 // accountTypes are the types of CloudWatch Logs, Organizations and RAM.
@@ -247,9 +249,24 @@ func organizationalUnit() *resource {
 func memberAccount() *resource {
 	const parents = "ParentIds"
 	r := &resource{once: true}
+	// An account of which no parent is wanted belongs under the root.
 	move := func(c *call, id string, want, have model) error {
 		to := want.texts(parents)
-		if len(to) != 1 || slices.Equal(to, have.texts(parents)) {
+		switch {
+		case len(to) > 1:
+			return &failure{invalidRequest, "Can not specify more than one parent id in request for account [" + id + "]."}
+		case len(to) == 0:
+			roots, err := do[organizations.ListRootsOutput](c, organizations.Model, "ListRoots", &organizations.ListRootsInput{})
+			if err != nil {
+				return err
+			}
+			root, err := only(roots.Roots, nil, "the organization has no root")
+			if err != nil {
+				return err
+			}
+			to = []string{str(root.Id)}
+		}
+		if slices.Equal(to, have.texts(parents)) {
 			return nil
 		}
 		_, err := do[organizations.MoveAccountOutput](c, organizations.Model, "MoveAccount", &organizations.MoveAccountInput{AccountId: &id,
@@ -298,6 +315,12 @@ func memberAccount() *resource {
 		return c.inOrganization(show(*out.Account), id, parents, true)
 	}
 	r.update = func(c *call, id string, want, have model) error {
+		switch {
+		case want["RoleName"] != nil:
+			return &failure{invalidRequest, "You cannot update IAM role name."}
+		case differ(want, have, "AccountName") || differ(want, have, "Email"):
+			return &failure{invalidRequest, "The name and the email address of an account are changed by its root user."}
+		}
 		if err := move(c, id, want, have); err != nil {
 			return err
 		}
@@ -305,6 +328,10 @@ func memberAccount() *resource {
 	}
 	r.remove = func(c *call, id string) error {
 		_, err := do[organizations.CloseAccountOutput](c, organizations.Model, "CloseAccount", &organizations.CloseAccountInput{AccountId: &id})
+		var e *fault.Error
+		if errors.As(err, &e) && e.Code == "AccountAlreadyClosedException" {
+			return missing("%s", e.Message)
+		}
 		return err
 	}
 	r.list = r.listed(func(c *call, _ model) ([]model, error) {

@@ -51,6 +51,10 @@ func (r *resource) failed(ctx context.Context, operation, id string, err error) 
 		code, status = alreadyExists, 409
 	case fault.Conflict, fault.InUse:
 		code, status = resourceConflict, 409
+		if e.Code == "DependencyViolation" {
+			// EC2's handlers take it for a request that is wrong: aws/copilot-cli#5481.
+			code, status = invalidRequest, 400
+		}
 		if operation == opCreate && e.ResourceType == r.kind && r.kind != "" {
 			code = alreadyExists
 		}
