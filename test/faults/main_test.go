@@ -335,15 +335,22 @@ func eventually(t *testing.T, what string, done func() bool) time.Duration {
 	return 0
 }
 
-// clients makes the clients of the account that the profile is for.
-func (z *zone) clients(t *testing.T, profile string) {
+// config is what clients of the account are made with that the profile is for.
+func (s *server) config(t *testing.T, profile string, attempts int) aws.Config {
 	t.Helper()
-	c, err := config.LoadDefaultConfig(t.Context(), config.WithSharedConfigFiles([]string{z.profiles}), config.WithSharedCredentialsFiles(nil),
-		config.WithSharedConfigProfile(profile), config.WithBaseEndpoint(z.endpoint), config.WithRetryMaxAttempts(1))
+	c, err := config.LoadDefaultConfig(t.Context(), config.WithSharedConfigFiles([]string{s.profiles}), config.WithSharedCredentialsFiles(nil),
+		config.WithSharedConfigProfile(profile), config.WithBaseEndpoint(s.endpoint), config.WithRetryMaxAttempts(attempts))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.HTTPClient = sdk.HTTP(time.Minute)
+	return c
+}
+
+// clients makes the clients of the account that the profile is for.
+func (z *zone) clients(t *testing.T, profile string) {
+	t.Helper()
+	c := z.config(t, profile, 1)
 	z.ec2, z.lattice, z.logs = ec2.NewFromConfig(c), vpclattice.NewFromConfig(c), cloudwatchlogs.NewFromConfig(c)
 	z.lambda, z.iam = lambda.NewFromConfig(c), iam.NewFromConfig(c)
 }
