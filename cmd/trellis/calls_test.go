@@ -9,56 +9,15 @@ import (
 
 	"trellis/internal/aws/model"
 	"trellis/test/estate"
-	"trellis/test/forge"
 )
 
-// script is how every operation that is built is called with success, for an account with an estate.
-type script struct {
-	calls   map[string]estate.Call
-	members []estate.Member
-}
-
-func newScript(t testing.TB) *script {
+func newScript(t testing.TB) *estate.Script {
 	t.Helper()
-	calls, err := estate.Calls()
+	s, err := estate.NewScript()
 	if err != nil {
 		t.Fatal(err)
 	}
-	members, err := estate.Members()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &script{calls, members}
-}
-
-// known is what a member takes by its path, for an estate.
-func (s *script) known(e estate.Estate) func(string) (any, bool) {
-	return func(path string) (any, bool) {
-		for _, m := range s.members {
-			if m.Path.MatchString(path) {
-				v, err := e.Expand(m.Value)
-				return v, err == nil
-			}
-		}
-		return nil, false
-	}
-}
-
-// call is an operation's call: who makes it and with what.
-func (s *script) call(t testing.TB, api *model.Service, op *model.Operation, e estate.Estate) (by string, in map[string]any) {
-	t.Helper()
-	c := s.calls[api.Package+"."+op.Name]
-	given, err := e.Expand(c.With)
-	if err != nil {
-		// An account without an organization has no ids of one.
-		given = map[string]any{}
-	}
-	by = e["account"]
-	if c.Peer {
-		by = e["peer"]
-	}
-	k := &forge.Maker{Service: api, Known: s.known(e)}
-	return by, k.Input(op, given.(map[string]any))
+	return s
 }
 
 // built visits the operations there are, in order.
@@ -91,10 +50,10 @@ func TestEveryOperationCanBeCalled(t *testing.T) {
 	s := newScript(t)
 	scratch := w.fork(t)
 	for a, op := range w.built {
-		by, in := s.call(t, a.Service, op, e)
+		by, in := s.Call(a.Service, op, e)
 		before := scratch.view.Snapshot().Rev
 		got := scratch.call(by, a.Package, op.Name, in)
-		want := s.calls[a.Package+"."+op.Name]
+		want := s.Calls[a.Package+"."+op.Name]
 		switch {
 		case want.Refused != "" && (got.Code != want.Refused || want.Why == ""):
 			t.Errorf("%s.%s %s: %d %s %s, and calls.json has %s for it", a.Package, op.Name, shown(in), got.Status, got.Code, got.Message, want.Refused)

@@ -78,7 +78,7 @@ func TestBrokenInputs(t *testing.T) {
 
 type breaker struct {
 	scratch, world *world
-	script         *script
+	script         *estate.Script
 	has            estate.Estate
 	asked, taken   int
 	codes          map[string]int
@@ -86,13 +86,13 @@ type breaker struct {
 
 func (b *breaker) operation(t *testing.T, a *api, op *model.Operation) {
 	before := b.scratch.view.Snapshot().Rev
-	by, in := b.script.call(t, a.Service, op, b.has)
+	by, in := b.script.Call(a.Service, op, b.has)
 	turns := 1
 	if everything {
 		turns = 7
 	}
 	for turn := range turns {
-		k := &forge.Maker{Service: a.Service, Known: b.script.known(b.has), Turn: turn}
+		k := &forge.Maker{Service: a.Service, Known: b.script.Known(b.has), Turn: turn}
 		k.Break(op, in, func(broken forge.Broken) bool {
 			b.ask(t, a, op, by, broken.How+" at "+broken.Path, forge.Encode(a.Service, op, broken.In), broken.Refused)
 			return true

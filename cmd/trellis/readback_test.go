@@ -64,17 +64,17 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 
 type reader struct {
 	w              *world
-	script         *script
+	script         *estate.Script
 	has            estate.Estate
 	written, found int
 }
 
 func (r *reader) operation(t *testing.T, a *api, op *model.Operation) {
-	if r.script.calls[a.Package+"."+op.Name].Refused != "" {
+	if r.script.Calls[a.Package+"."+op.Name].Refused != "" {
 		return
 	}
-	by, in := r.script.call(t, a.Service, op, r.has)
-	k := &forge.Maker{Service: a.Service, Known: r.script.known(r.has), Text: "written"}
+	by, in := r.script.Call(a.Service, op, r.has)
+	k := &forge.Maker{Service: a.Service, Known: r.script.Known(r.has), Text: "written"}
 	inputs := []map[string]any{in}
 	for i, m := range forge.Input(a.Service, op).Members {
 		if _, there := in[m.Name]; there || m.Name == "DryRun" {
@@ -132,7 +132,7 @@ func (r *reader) look(t *testing.T, w *world, a *api, op *model.Operation, by st
 			continue
 		}
 		read := a.operations[name]
-		_, ask := r.script.call(t, a.Service, read, r.has)
+		_, ask := r.script.Call(a.Service, read, r.has)
 		asks := []map[string]any{ask}
 		changed := forge.Clone(ask)
 		for _, m := range forge.Input(a.Service, read).Members {

@@ -156,15 +156,15 @@ func (w *world) unshare(t testing.TB, owner, with string, e estate.Estate) {
 // prober asks every operation for what is the owner's.
 type prober struct {
 	w, scratch      *world
-	script          *script
+	script          *estate.Script
 	has, owner      estate.Estate
 	mark            string
 	asked, answered int
 }
 
 func (p *prober) operation(t *testing.T, a *api, op *model.Operation) {
-	by, in := p.script.call(t, a.Service, op, p.has)
-	k := &forge.Maker{Service: a.Service, Known: p.script.known(p.has)}
+	by, in := p.script.Call(a.Service, op, p.has)
+	k := &forge.Maker{Service: a.Service, Known: p.script.Known(p.has)}
 	for _, spot := range forge.Spots(a.Service, op) {
 		if spot.Shape.Kind != model.String || len(spot.Shape.Enum) > 0 {
 			continue

@@ -70,34 +70,34 @@ type Call struct {
 	Refused, Why string
 }
 
-// Calls are the operations' calls by API and name, as in "ec2.CreateVpc".
-func Calls() (map[string]Call, error) {
+// readCalls answers the operations' calls by API and name, as in "ec2.CreateVpc".
+func readCalls() (map[string]Call, error) {
 	out := map[string]Call{}
 	d := json.NewDecoder(bytes.NewReader(callsText))
 	d.DisallowUnknownFields()
 	return out, d.Decode(&out)
 }
 
-// Member says what a member takes whose path ends so.
-type Member struct {
+// member says what a member takes whose path ends so.
+type member struct {
 	Path  *regexp.Regexp
 	Value any
 }
 
-// Members are the values of members by the operation and their path in its input, as in "ec2.CreateVpc.CidrBlock"; the first that fits
+// readMembers answers the values of members by the operation and their path in its input, as in "ec2.CreateVpc.CidrBlock"; the first that fits
 // counts.
-func Members() ([]Member, error) {
+func readMembers() ([]member, error) {
 	var rows [][2]any
 	if err := json.Unmarshal(membersText, &rows); err != nil {
 		return nil, err
 	}
-	var out []Member
+	var out []member
 	for _, row := range rows {
 		re, err := regexp.Compile(fmt.Sprintf("(?:%v)$", row[0]))
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Member{re, row[1]})
+		out = append(out, member{re, row[1]})
 	}
 	return out, nil
 }
