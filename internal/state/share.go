@@ -14,7 +14,7 @@ const ByPrincipal = "principal"
 // Shares and invitations are keyed by ARN. Shares are found by resource ARN and by principal while those are associated,
 // invitations by receiver and by the share's ARN.
 var (
-	Shares = &Table[share.Share]{name: "share", key: func(s *share.Share) string { return s.ARN() },
+	Shares = &Table[share.Share]{name: "share", scanned: true, key: func(s *share.Share) string { return s.ARN() },
 		indexes: []Index[share.Share]{{ByScope, one(func(s *share.Share) string { return s.Scope() })},
 			{ByResource, func(s *share.Share) []string { return associated(s, s.Resources) }},
 			{ByPrincipal, func(s *share.Share) []string { return associated(s, s.Principals) }}}}

@@ -27,6 +27,8 @@ type Table[T any] struct {
 	sealed  bool
 	status  bool
 	record  bool
+	// scanned says that transactions read what the members of sets by scope and name say, not only which ones there are.
+	scanned bool
 }
 
 // entry is a row with the revisions of its creation and of its last write.
@@ -162,15 +164,57 @@ func (t *Table[T]) Lookup(r Reader, key string) (*T, Revisions, bool) {
 	return &row, Revisions{en.created, en.modified}, true
 }
 
+// lists reports whether the guards of the index tell only who is in a set. By scope and name rows are counted and looked for,
+// and few changes move them there, so most changes need not touch these guards.
+func (t *Table[T]) lists(index string) bool {
+	return !t.scanned && (index == ByScope || index == ByName)
+}
+
+// Count returns how many rows stand under value in the index. Inside a transaction it makes the commit depend on that.
+func (t *Table[T]) Count(r Reader, index, value string) int {
+	tx := r.pending()
+	if tx == nil {
+		n := 0
+		for range t.By(r, index, value) {
+			n++
+		}
+		return n
+	}
+	tx.dependOnSet(t.name, index, value)
+	n := t.Count(tx.snap, index, value)
+	ix, rows := t.index(index), tx.content(t).(*rows[T])
+	for _, w := range tx.writes {
+		if w.table != table(t) {
+			continue
+		}
+		if old, had := rows.byKey.Get(w.key); had && slices.Contains(ix.Values(old.row), value) {
+			n--
+		}
+		if row, put := w.row.(*T); put && slices.Contains(ix.Values(row), value) {
+			n++
+		}
+	}
+	return n
+}
+
 // By yields the rows that stand under value in the index, in order of their keys. Inside a transaction it makes the
-// commit depend on the whole set: a row that joins, leaves or changes it is a conflict.
+// commit depend on the whole set: a row that joins or leaves it, or one seen that changes, is a conflict.
 func (t *Table[T]) By(r Reader, index, value string) iter.Seq[*T] {
 	prefix := indexKey(index, value, "")
 	tx := r.pending()
 	if tx != nil {
-		g := guardKey(t.name, index, value)
-		tx.reads[g] = tx.snap.guards.rev(g)
-		return t.overlaid(tx, index, value, prefix)
+		tx.dependOnSet(t.name, index, value)
+		found := t.overlaid(tx, index, value)
+		return func(yield func(*T) bool) {
+			for _, k := range sortedKeys(found) {
+				if t.lists(index) && found[k].modified != 0 {
+					tx.reads[rowKey(t.name, k)] = found[k].modified
+				}
+				if !yield(found[k].row) {
+					return
+				}
+			}
+		}
 	}
 	if reading := r.reading(); reading != nil {
 		reading.Marks = append(reading.Marks, setMark(t.name, index, value))
@@ -182,14 +226,15 @@ func (t *Table[T]) By(r Reader, index, value string) iter.Seq[*T] {
 	}
 }
 
-func (t *Table[T]) overlaid(tx *Tx, index, value, prefix string) iter.Seq[*T] {
-	ix := t.index(index)
-	found := map[string]*T{}
+// overlaid is a set as a transaction sees it, by the keys of the rows. Those it wrote itself have no revisions yet.
+func (t *Table[T]) overlaid(tx *Tx, index, value string) map[string]entry[T] {
+	ix, prefix := t.index(index), indexKey(index, value, "")
+	found := map[string]entry[T]{}
 	tx.content(t).(*rows[T]).byVal.Ascend(prefix, func(k string, en entry[T]) bool {
 		if !strings.HasPrefix(k, prefix) {
 			return false
 		}
-		found[k[len(prefix):]] = en.row
+		found[k[len(prefix):]] = en
 		return true
 	})
 	for _, k := range tx.order {
@@ -199,16 +244,10 @@ func (t *Table[T]) overlaid(tx *Tx, index, value, prefix string) iter.Seq[*T] {
 		}
 		delete(found, key)
 		if row, ok := tx.writes[k].row.(*T); ok && slices.Contains(ix.Values(row), value) {
-			found[key] = row
+			found[key] = entry[T]{row: row}
 		}
 	}
-	return func(yield func(*T) bool) {
-		for _, k := range sortedKeys(found) {
-			if !yield(found[k]) {
-				return
-			}
-		}
-	}
+	return found
 }
 
 func (t *Table[T]) index(name string) Index[T] {
@@ -254,12 +293,17 @@ func (t *Table[T]) Delete(tx *Tx, key string) {
 }
 
 // guards adds the guard keys of every set that a write joins, leaves or changes: to touched, or to left where the set
-// will have no member.
+// will have no member. Where nothing is touched since the row stays in the set, it must still be the row that was there.
 func (t *Table[T]) guards(tx *Tx, w *pendingWrite, touched, left map[string]bool) {
 	rows := tx.content(t).(*rows[T])
 	old, had := rows.byKey.Get(w.key)
 	for _, ix := range t.indexes {
-		if row, ok := w.row.(*T); ok {
+		row, put := w.row.(*T)
+		if had && put && t.lists(ix.Name) && slices.Equal(ix.Values(row), ix.Values(old.row)) {
+			tx.reads[rowKey(t.name, w.key)] = old.modified
+			continue
+		}
+		if put {
 			for _, v := range ix.Values(row) {
 				g := guardKey(t.name, ix.Name, v)
 				touched[g] = true

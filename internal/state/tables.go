@@ -61,7 +61,7 @@ var (
 		indexes: []Index[vpc.InternetGateway]{{ByScope, one(func(g *vpc.InternetGateway) string { return g.Scope() })},
 			{ByVPC, one(func(g *vpc.InternetGateway) string { return g.VPC })}}}
 	// Peerings are listed under the scopes and the VPCs of both sides.
-	Peerings = &Table[vpc.Peering]{name: "peering", key: func(p *vpc.Peering) string { return p.ID },
+	Peerings = &Table[vpc.Peering]{name: "peering", scanned: true, key: func(p *vpc.Peering) string { return p.ID },
 		indexes: []Index[vpc.Peering]{
 			{ByScope, func(p *vpc.Peering) []string {
 				return slices.Compact([]string{p.Requester.Scope(), p.Accepter.Scope()})
@@ -212,7 +212,7 @@ var (
 		indexes: []Index[function.Function]{{ByScope, one(func(f *function.Function) string { return f.Scope() })}}}
 	FunctionConfigs = &Table[function.Config]{name: "function-config", key: func(c *function.Config) string { return c.Qualified() },
 		indexes: []Index[function.Config]{{ByFunction, one(func(c *function.Config) string { return c.Function })}}}
-	Layers = &Table[function.Layer]{name: "layer", key: func(l *function.Layer) string { return l.VersionARN() },
+	Layers = &Table[function.Layer]{name: "layer", scanned: true, key: func(l *function.Layer) string { return l.VersionARN() },
 		indexes: []Index[function.Layer]{{ByScope, one(func(l *function.Layer) string { return l.Scope() })},
 			{ByName, one(func(l *function.Layer) string { return l.ARN() })}}}
 )

@@ -42,6 +42,12 @@ func (tx *Tx) write(key string, w *pendingWrite) {
 	tx.writes[key] = w
 }
 
+// dependOnSet makes the commit depend on the guard of a set.
+func (tx *Tx) dependOnSet(table, index, value string) {
+	g := guardKey(table, index, value)
+	tx.reads[g] = tx.snap.guards.rev(g)
+}
+
 // compile returns what the store must check and write.
 func (tx *Tx) compile(seal Sealer) ([]store.Read, []store.Write, error) {
 	writes := make([]store.Write, 0, 2*len(tx.writes))

@@ -19,11 +19,7 @@ func (a *API) CreateInternetGateway(ctx context.Context, in *ec2.CreateInternetG
 	}
 	var g *vpc.InternetGateway
 	err = a.update(ctx, in.DryRun, func(tx *state.Tx) error {
-		n := 0
-		for range state.InternetGateways.By(tx, state.ByScope, o.Scope()) {
-			n++
-		}
-		if n >= vpc.MaxInternetGateways {
+		if state.InternetGateways.Count(tx, state.ByScope, o.Scope()) >= vpc.MaxInternetGateways {
 			return fault.New(fault.Quota, "InternetGatewayLimitExceeded", "The maximum number of internet gateways has been reached.")
 		}
 		g = &vpc.InternetGateway{Owner: o, ID: arn.MintHex("igw-"), Tags: tags}

@@ -41,11 +41,7 @@ func (a *API) CreateSecurityGroup(ctx context.Context, in *ec2.CreateSecurityGro
 		for range state.SecurityGroups.By(tx, state.ByName, v.ID+"/"+*in.GroupName) {
 			return fault.New(fault.Exists, "InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", *in.GroupName, v.ID)
 		}
-		n := 0
-		for range state.SecurityGroups.By(tx, state.ByScope, o.Scope()) {
-			n++
-		}
-		if n >= vpc.MaxGroups {
+		if state.SecurityGroups.Count(tx, state.ByScope, o.Scope()) >= vpc.MaxGroups {
 			return fault.New(fault.Quota, "SecurityGroupLimitExceeded", "The maximum number of security groups has been reached.")
 		}
 		g = vpc.NewGroup(o, v.ID, *in.GroupName, *in.Description)

@@ -69,11 +69,7 @@ func (a *API) CreateVpc(ctx context.Context, in *ec2.CreateVpcInput) (*ec2.Creat
 
 // newVPC makes a VPC's row and puts those of what it comes with.
 func (a *API) newVPC(tx *state.Tx, o vpc.Owner, block netip.Prefix, tags tag.Set) (*vpc.VPC, error) {
-	n := 0
-	for range state.VPCs.By(tx, state.ByScope, o.Scope()) {
-		n++
-	}
-	if n >= vpc.MaxVPCs {
+	if state.VPCs.Count(tx, state.ByScope, o.Scope()) >= vpc.MaxVPCs {
 		return nil, fault.New(fault.Quota, "VpcLimitExceeded", "The maximum number of VPCs has been reached.")
 	}
 	v := &vpc.VPC{Owner: o, ID: arn.MintHex("vpc-"), Created: a.now().UTC(), Tenancy: "default", DNSSupport: true,

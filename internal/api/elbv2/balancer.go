@@ -46,7 +46,7 @@ func (a *API) CreateLoadBalancer(ctx context.Context, in *elbv2.CreateLoadBalanc
 			name = old.ARN()
 			return nil
 		}
-		if count(state.LoadBalancers.By(tx, state.ByScope, q.Scope())) >= maxBalancers {
+		if state.LoadBalancers.Count(tx, state.ByScope, q.Scope()) >= maxBalancers {
 			return quota("TooManyLoadBalancers", "The maximum number of load balancers has been reached")
 		}
 		lb := &balancer.LoadBalancer{Owner: q.Owner, Name: *in.Name, ID: arn.RandomHex(16), Created: q.now, Scheme: "internal", Type: "application",
@@ -178,7 +178,7 @@ func (q query) groups(tx *state.Tx, vpcID string, ids []string) ([]string, error
 
 // place gives the load balancer a node in the subnet.
 func (q query) place(tx *state.Tx, lb *balancer.LoadBalancer, sn *vpc.Subnet) error {
-	free := 1<<(32-sn.CIDR.Bits()) - 5 - count(state.Interfaces.By(tx, state.BySubnet, sn.ID))
+	free := 1<<(32-sn.CIDR.Bits()) - 5 - state.Interfaces.Count(tx, state.BySubnet, sn.ID)
 	if free < freeAddresses {
 		return fault.New(fault.Quota, "InvalidSubnet", "Not enough IP space available in %s. ELB requires at least %d free IP addresses in each subnet.", sn.ID, freeAddresses)
 	}

@@ -5,7 +5,6 @@ package elbv2
 
 import (
 	"context"
-	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -187,14 +186,6 @@ func show[T, S any](rows []T, f func(T) S) []S {
 		out = append(out, f(r))
 	}
 	return out
-}
-
-func count[T any](rows iter.Seq[T]) int {
-	n := 0
-	for range rows {
-		n++
-	}
-	return n
 }
 
 // withTags returns s with the tags of a request.

@@ -27,7 +27,7 @@ func (a *API) CreateTargetGroup(ctx context.Context, in *elbv2.CreateTargetGroup
 			out = old
 			return nil
 		}
-		if count(state.BalancerTargetGroups.By(tx, state.ByScope, q.Scope())) >= maxTargetGroups {
+		if state.BalancerTargetGroups.Count(tx, state.ByScope, q.Scope()) >= maxTargetGroups {
 			return quota("TooManyTargetGroups", "The maximum number of target groups has been reached")
 		}
 		g.ARN = q.mint("targetgroup/" + g.Name)

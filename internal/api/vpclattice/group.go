@@ -40,7 +40,7 @@ func (q *query) newGroup(tx *state.Tx, in *vpclattice.CreateTargetGroupInput) (*
 	for other := range state.TargetGroups.By(tx, state.ByName, q.Scope()+"/"+name) {
 		return nil, conflict(lattice.KindTargetGroup, other.ID, "A target group with the name '%s' already exists.", name)
 	}
-	if count(state.TargetGroups.By(tx, state.ByScope, q.Scope())) >= lattice.MaxTargetGroups {
+	if state.TargetGroups.Count(tx, state.ByScope, q.Scope()) >= lattice.MaxTargetGroups {
 		return nil, quota(lattice.KindTargetGroup, "", "An account can have at most %d target groups in a region.", lattice.MaxTargetGroups)
 	}
 	meta, err := q.newMeta(lattice.KindTargetGroup, name, in.Tags)

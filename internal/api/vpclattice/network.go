@@ -42,7 +42,7 @@ func (q *query) newNetwork(tx *state.Tx, in *vpclattice.CreateServiceNetworkInpu
 	for other := range state.Networks.By(tx, state.ByName, q.Scope()+"/"+name) {
 		return nil, conflict(lattice.KindNetwork, other.ID, "A service network with the name '%s' already exists.", name)
 	}
-	if count(state.Networks.By(tx, state.ByScope, q.Scope())) >= lattice.MaxNetworks {
+	if state.Networks.Count(tx, state.ByScope, q.Scope()) >= lattice.MaxNetworks {
 		return nil, quota(lattice.KindNetwork, "", "An account can have at most %d service networks in a region.", lattice.MaxNetworks)
 	}
 	meta, err := q.newMeta(lattice.KindNetwork, name, in.Tags)
@@ -62,8 +62,8 @@ func (q *query) newNetwork(tx *state.Tx, in *vpclattice.CreateServiceNetworkInpu
 func showNetwork(r state.Reader, n *lattice.Network) *vpclattice.GetServiceNetworkOutput {
 	return &vpclattice.GetServiceNetworkOutput{Id: new(n.ID), Name: new(n.Name), Arn: new(n.ARN()), CreatedAt: new(n.Created), LastUpdatedAt: new(n.Updated),
 		AuthType: new(n.AuthType), SharingConfig: sharing(n),
-		NumberOfAssociatedVPCs:     new(int64(count(state.NetworkVPCs.By(r, state.ByNetwork, n.ID)))),
-		NumberOfAssociatedServices: new(int64(count(state.NetworkServices.By(r, state.ByNetwork, n.ID))))}
+		NumberOfAssociatedVPCs:     new(int64(state.NetworkVPCs.Count(r, state.ByNetwork, n.ID))),
+		NumberOfAssociatedServices: new(int64(state.NetworkServices.Count(r, state.ByNetwork, n.ID)))}
 }
 
 // GetServiceNetwork describes a service network, the caller's own or one shared with it.

@@ -58,7 +58,7 @@ func (q *query) newNetworkVPC(tx *state.Tx, in *vpclattice.CreateServiceNetworkV
 		}
 		return nil, conflict(lattice.KindNetworkVPC, other.ID, "VPC has already been associated to a service network.")
 	}
-	if count(state.NetworkVPCs.By(tx, state.ByNetwork, n.ID)) >= lattice.MaxVPCsPerNetwork {
+	if state.NetworkVPCs.Count(tx, state.ByNetwork, n.ID) >= lattice.MaxVPCsPerNetwork {
 		return nil, quota(lattice.KindNetworkVPC, "", "A service network can have at most %d VPCs.", lattice.MaxVPCsPerNetwork)
 	}
 	meta, err := q.newMeta(lattice.KindNetworkVPC, "", in.Tags)

@@ -41,7 +41,7 @@ func (q *query) newService(tx *state.Tx, in *vpclattice.CreateServiceInput) (*la
 	for other := range state.Services.By(tx, state.ByName, q.Scope()+"/"+name) {
 		return nil, conflict(lattice.KindService, other.ID, "A service with the name '%s' already exists.", name)
 	}
-	if count(state.Services.By(tx, state.ByScope, q.Scope())) >= lattice.MaxServices {
+	if state.Services.Count(tx, state.ByScope, q.Scope()) >= lattice.MaxServices {
 		return nil, quota(lattice.KindService, "", "An account can have at most %d services in a region.", lattice.MaxServices)
 	}
 	meta, err := q.newMeta(lattice.KindService, name, in.Tags)

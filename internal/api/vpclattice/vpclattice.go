@@ -143,14 +143,6 @@ func busy(k lattice.Kind, id, status string) error {
 	return conflict(k, id, "Invalid resource status for this operation, resource id %s, status: %s.", id, status)
 }
 
-func count[T any](rows iter.Seq[T]) int {
-	n := 0
-	for range rows {
-		n++
-	}
-	return n
-}
-
 const defaultPage = 100
 
 // cut returns one page of rows, which come in ascending order of key.
