@@ -1,14 +1,13 @@
 package test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
+
+	"trellis/test/process"
 )
 
 // leftovers follows a server: the processes that descend from it and the network namespaces they are in or hold.
@@ -28,8 +27,8 @@ func watch(pid int, dir string) *leftovers {
 // look notes what there is now.
 func (l *leftovers) look() {
 	children, started := map[int][]int{}, map[int]string{}
-	for _, pid := range processIDs() {
-		if parent, start, ok := processStat(pid); ok {
+	for _, pid := range process.IDs() {
+		if parent, start, ok := process.Stat(pid); ok {
 			children[parent] = append(children[parent], pid)
 			started[pid] = start
 		}
@@ -39,7 +38,7 @@ func (l *leftovers) look() {
 		family = append(family[1:], children[pid]...)
 		if start, ok := started[pid]; ok {
 			l.processes[pid] = start
-			for ns := range processNamespaces(pid) {
+			for ns := range process.Namespaces(pid) {
 				l.namespaces[ns] = ns != l.own
 			}
 		}
@@ -60,11 +59,11 @@ func (l *leftovers) check() error {
 
 func (l *leftovers) find() []string {
 	var left []string
-	for _, pid := range processIDs() {
-		if _, start, ok := processStat(pid); ok && l.processes[pid] == start {
+	for _, pid := range process.IDs() {
+		if _, start, ok := process.Stat(pid); ok && l.processes[pid] == start {
 			left = append(left, fmt.Sprintf("process %d", pid))
 		}
-		for ns := range processNamespaces(pid) {
+		for ns := range process.Namespaces(pid) {
 			if l.namespaces[ns] {
 				left = append(left, fmt.Sprintf("namespace %s held by process %d", ns, pid))
 			}
@@ -80,44 +79,4 @@ func (l *leftovers) find() []string {
 		}
 	}
 	return left
-}
-
-func processIDs() []int {
-	entries, _ := os.ReadDir("/proc")
-	var out []int
-	for _, e := range entries {
-		if pid, err := strconv.Atoi(e.Name()); err == nil {
-			out = append(out, pid)
-		}
-	}
-	return out
-}
-
-// processStat answers a process's parent and when it started. One that has ended is none.
-func processStat(pid int) (parent int, start string, ok bool) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, "", false
-	}
-	// The name, in parentheses, may hold anything.
-	f := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
-	if len(f) < 20 || f[0] == "Z" {
-		return 0, "", false
-	}
-	parent, err = strconv.Atoi(f[1])
-	return parent, f[19], err == nil
-}
-
-// processNamespaces are the network namespaces that threads of a process are in, and those it holds open.
-func processNamespaces(pid int) map[string]bool {
-	out := map[string]bool{}
-	for _, pattern := range []string{"task/*/ns/net", "fd/*"} {
-		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/%s", pid, pattern))
-		for _, link := range links {
-			if to, err := os.Readlink(link); err == nil && strings.HasPrefix(to, "net:[") {
-				out[to] = true
-			}
-		}
-	}
-	return out
 }

@@ -48,7 +48,7 @@ func start(t *testing.T, dir string, env []string, args ...string) *session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.start((*exec.Cmd).Start); errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) {
+	if err := p.start((*exec.Cmd).Start, func() error { return nil }); errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) {
 		t.Skip("this user may make no mount namespace: ", err)
 	} else if err != nil {
 		t.Fatal(err)

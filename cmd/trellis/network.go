@@ -155,7 +155,7 @@ func (e execRunner) Start(ctx context.Context, networkInterface string, cmd admi
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(resolv))
 	}
-	if err := p.start(ns.Start); err != nil {
+	if err := p.start(ns.Start, ns.Evict); err != nil {
 		return nil, errors.Join(fault.New(fault.Invalid, "", "The program cannot be started: %v", err), os.Remove(resolv))
 	}
 	return p, nil
@@ -168,6 +168,8 @@ type program struct {
 	// orders is what the supervisor listens to.
 	orders *os.File
 	resolv string
+	// evict ends what a supervisor leaves that somebody killed.
+	evict func() error
 }
 
 func newProgram(in inside, cmd admin.Command, uid, gid int, stdio [3]*os.File) (*program, error) {
@@ -198,7 +200,8 @@ func newProgram(in inside, cmd admin.Command, uid, gid int, stdio [3]*os.File) (
 	return p, nil
 }
 
-func (p *program) start(start func(*exec.Cmd) error) error {
+func (p *program) start(start func(*exec.Cmd) error, evict func() error) error {
+	p.evict = evict
 	err := start(p.cmd)
 	err = errors.Join(err, p.read.Close())
 	if err != nil {
@@ -231,6 +234,9 @@ func (p *program) Wait() (int, error) {
 		return 0, err
 	}
 	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		if err := p.evict(); err != nil {
+			return 0, err
+		}
 		return 128 + int(status.Signal()), nil
 	}
 	return p.cmd.ProcessState.ExitCode(), nil

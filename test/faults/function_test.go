@@ -21,6 +21,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
 	latticetypes "github.com/aws/aws-sdk-go-v2/service/vpclattice/types"
 	"github.com/aws/smithy-go"
+
+	"trellis/test/process"
 )
 
 // handler answers, and takes long where the event asks for it by its name.
@@ -80,29 +82,15 @@ func (z *zone) updated(t *testing.T, name string) {
 // killRuntimes kills every process that the server runs an interpreter in, and returns when they have ended.
 func (s *server) killRuntimes(t *testing.T) {
 	t.Helper()
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
 	killed := 0
-	for _, file := range stats {
-		text, err := os.ReadFile(file)
-		if err != nil {
+	for _, pid := range process.Children(s.cmd.Process.Pid) {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err != nil || !strings.Contains(string(line), "python") {
 			continue
 		}
-		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-		line, err := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
-		if err != nil || fields[1] != strconv.Itoa(s.cmd.Process.Pid) || !strings.Contains(string(line), "python") {
-			continue
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		if err = errors.Join(err, syscall.Kill(pid, syscall.SIGKILL)); err != nil {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Error(err)
 		}
-		eventually(t, "the end of a runtime", func() bool {
-			text, err := os.ReadFile(file)
-			return err != nil || strings.HasPrefix(string(text[strings.LastIndexByte(string(text), ')')+1:]), " Z")
-		})
 		killed++
 	}
 	if killed != 1 {

@@ -10,12 +10,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"trellis/test/process"
 )
 
 // server is a "trellis serve" that is killed and started again on the same data.
@@ -186,8 +187,8 @@ func (s *server) status(t *testing.T) status {
 func family(root int) (processes map[int]string, namespaces map[string]bool, others map[int]string) {
 	own, _ := os.Readlink("/proc/self/ns/net")
 	children, started := map[int][]int{}, map[int]string{}
-	for _, pid := range processIDs() {
-		if parent, start, ok := processStat(pid); ok {
+	for _, pid := range process.IDs() {
+		if parent, start, ok := process.Stat(pid); ok {
 			children[parent] = append(children[parent], pid)
 			started[pid] = start
 		}
@@ -198,7 +199,7 @@ func family(root int) (processes map[int]string, namespaces map[string]bool, oth
 		todo = append(todo[1:], children[pid]...)
 		processes[pid] = started[pid]
 		delete(started, pid)
-		for ns := range namespacesOf(pid) {
+		for ns := range process.Namespaces(pid) {
 			if ns != own {
 				namespaces[ns] = true
 			}
@@ -209,11 +210,11 @@ func family(root int) (processes map[int]string, namespaces map[string]bool, oth
 
 func remains(processes, others map[int]string, namespaces map[string]bool, dir string) []string {
 	var left []string
-	for _, pid := range processIDs() {
-		if _, start, ok := processStat(pid); ok && processes[pid] == start {
+	for _, pid := range process.IDs() {
+		if _, start, ok := process.Stat(pid); ok && processes[pid] == start {
 			left = append(left, fmt.Sprint("process ", pid))
 		}
-		for ns := range namespacesOf(pid) {
+		for ns := range process.Namespaces(pid) {
 			if namespaces[ns] && !below(pid, others) {
 				left = append(left, fmt.Sprintf("namespace %s held by process %d", ns, pid))
 			}
@@ -235,7 +236,7 @@ func remains(processes, others map[int]string, namespaces map[string]bool, dir s
 // of ours is another one, which was given the number anew.
 func below(pid int, others map[int]string) bool {
 	for pid > 1 {
-		parent, start, ok := processStat(pid)
+		parent, start, ok := process.Stat(pid)
 		if !ok {
 			return false
 		}
@@ -245,42 +246,4 @@ func below(pid int, others map[int]string) bool {
 		pid = parent
 	}
 	return false
-}
-
-func processIDs() []int {
-	entries, _ := os.ReadDir("/proc")
-	var out []int
-	for _, e := range entries {
-		if pid, err := strconv.Atoi(e.Name()); err == nil {
-			out = append(out, pid)
-		}
-	}
-	return out
-}
-
-func processStat(pid int) (parent int, start string, ok bool) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, "", false
-	}
-	// The name, in parentheses, may hold anything.
-	f := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:]))
-	if len(f) < 20 || f[0] == "Z" {
-		return 0, "", false
-	}
-	parent, err = strconv.Atoi(f[1])
-	return parent, f[19], err == nil
-}
-
-func namespacesOf(pid int) map[string]bool {
-	out := map[string]bool{}
-	for _, pattern := range []string{"task/*/ns/net", "fd/*"} {
-		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/%s", pid, pattern))
-		for _, link := range links {
-			if to, err := os.Readlink(link); err == nil && strings.HasPrefix(to, "net:[") {
-				out[to] = true
-			}
-		}
-	}
-	return out
 }
