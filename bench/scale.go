@@ -102,7 +102,7 @@ func (b *bench) scales(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	add("first signed call answered after start", report.Millis, millis(took), "every namespace, link and rule is made before the first answer.")
+	add("first signed call answered after start", report.Millis, millis(took), "as with services stored; every namespace, link and rule is made meanwhile.")
 	add("memory a second after the first answer", report.MiB, mebibytes(memory.Resident), held(memory))
 	program, err := b.loaded(filepath.Join(dir, "data"))
 	if err != nil {

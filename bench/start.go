@@ -72,7 +72,7 @@ func (b *bench) starts(ctx context.Context) error {
 	const alone = "the database's own start, which the figure beside it shows: a process that embeds etcd as Trellis does and does nothing else."
 	add("ready after the very first start", report.Millis, fresh, bare[0], nil, alone)
 	add("first signed call answered after start", report.Millis, again, bare[1], &report.Aim{Value: 100}, alone)
-	add(fmt.Sprintf("first signed call answered with %d services stored", stored), report.Millis, full, nil, nil, "every row is read and decoded, and the first plan made, before the first answer.")
+	add(fmt.Sprintf("first signed call answered with %d services stored", stored), report.Millis, full, nil, nil, "the database reads its log and its index, and every row is read and decoded, before the first answer.")
 	add("memory when idle", report.MiB, idle, nil, &report.Aim{Value: 80}, held(small))
 	add(fmt.Sprintf("memory when idle with %d services stored", stored), report.MiB, much, nil, nil, held(large))
 	return nil

@@ -33,7 +33,7 @@ type Host struct {
 	closed  bool
 	ipv6    bool // the kernel has it
 
-	look   sync.RWMutex // guards realms against lookups meanwhile
+	look   sync.RWMutex // guards what follows against lookups meanwhile
 	realms map[string]*realm
 	// members are the realms of each part.
 	members map[string]map[string]*realm
@@ -142,15 +142,14 @@ func (h *Host) work(ctx context.Context) error {
 	for _, j := range jobs {
 		h.dropRealms(j)
 	}
-	for _, step := range []func(*job, substrate.Namespace){h.create, h.filter} {
-		for _, j := range jobs {
-			for _, ns := range j.want.Namespaces {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				step(j, ns)
-			}
+	err := atOnce(ctx, jobs, func(j *job) {
+		for _, ns := range j.want.Namespaces {
+			h.create(j, ns)
+			h.filter(j, ns)
 		}
+	})
+	if err != nil {
+		return err
 	}
 	for _, j := range jobs {
 		for _, l := range j.want.Links {
@@ -168,15 +167,17 @@ func (h *Host) work(ctx context.Context) error {
 			}
 		}
 	}
-	for _, j := range jobs {
+	err = atOnce(ctx, jobs, func(j *job) {
 		for _, ns := range j.want.Namespaces {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
 			if r := h.realms[ns.Name]; r != nil {
 				r.applyRouting(ns, &h.writes, j.fail)
 			}
 		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
 		if delete(h.faults, j.id); len(j.problems) > 0 {
 			h.faults[j.id] = j.problems
 			continue
@@ -184,6 +185,27 @@ func (h *Host) work(ctx context.Context) error {
 		delete(h.due, j.id)
 	}
 	return nil
+}
+
+// together is how many parts are worked on at a time. What the kernel does with a namespace it mostly waits with, until all
+// processors have taken notice; so it is more than there are of these.
+const together = 8
+
+// atOnce does f for each of the jobs, some of them at a time.
+func atOnce(ctx context.Context, jobs []*job, f func(*job)) error {
+	var next atomic.Int64
+	work := func() {
+		for i := next.Add(1) - 1; i < int64(len(jobs)) && ctx.Err() == nil; i = next.Add(1) - 1 {
+			f(jobs[i])
+		}
+	}
+	var others sync.WaitGroup
+	for range min(len(jobs), together) - 1 {
+		others.Go(work)
+	}
+	work()
+	others.Wait()
+	return ctx.Err()
 }
 
 // dropRealms takes away the namespaces of a part that are not wanted, or not of their kind.
@@ -205,7 +227,7 @@ func (r *realm) wanted(j *job) bool {
 
 // create makes a namespace that is not there.
 func (h *Host) create(j *job, ns substrate.Namespace) {
-	if h.realms[ns.Name] != nil {
+	if h.realm(ns.Name) != nil {
 		return
 	}
 	if err := h.room(); err != nil {
@@ -219,8 +241,8 @@ func (h *Host) create(j *job, ns substrate.Namespace) {
 	}
 	r := newRealm(n, ns.Kind, j.id)
 	h.look.Lock()
+	defer h.look.Unlock()
 	h.realms[ns.Name] = r
-	h.look.Unlock()
 	if h.members[j.id] == nil {
 		h.members[j.id] = map[string]*realm{}
 	}
@@ -229,7 +251,7 @@ func (h *Host) create(j *job, ns substrate.Namespace) {
 
 // filter brings a namespace's table up to date, before its links are made.
 func (h *Host) filter(j *job, ns substrate.Namespace) {
-	r := h.realms[ns.Name]
+	r := h.realm(ns.Name)
 	if r == nil || r.ns.nft == nil {
 		return
 	}

@@ -3,9 +3,9 @@ package linux
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync/atomic"
+
+	"golang.org/x/sys/unix"
 
 	"trellis/internal/substrate"
 )
@@ -59,12 +59,11 @@ func settings(kind substrate.NamespaceKind) []setting {
 func writeSettings(kind substrate.NamespaceKind, writes *atomic.Int64) error {
 	for _, s := range settings(kind) {
 		writes.Add(1)
-		path := filepath.Join("/proc/sys/net", s.path)
-		err := os.WriteFile(path, []byte(s.value), 0)
+		err := writeSetting(s.path, s.value)
 		if err != nil && s.instead != "" {
-			err = os.WriteFile(path, []byte(s.instead), 0)
+			err = writeSetting(s.path, s.instead)
 		}
-		if s.optional && errors.Is(err, os.ErrNotExist) {
+		if s.optional && errors.Is(err, unix.ENOENT) {
 			continue
 		}
 		if err != nil {
@@ -72,4 +71,14 @@ func writeSettings(kind substrate.NamespaceKind, writes *atomic.Int64) error {
 		}
 	}
 	return nil
+}
+
+// writeSetting writes one. An os.File would be made known to the runtime's poller first.
+func writeSetting(path, value string) error {
+	fd, err := unix.Open("/proc/sys/net/"+path, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	_, err = unix.Write(fd, []byte(value))
+	return errors.Join(err, unix.Close(fd))
 }
