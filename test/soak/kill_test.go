@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -37,6 +38,8 @@ type driver struct {
 	seen   int
 	failed int // calls that ended in an error and were repeated
 	asked  int // rounds of requests through the zone
+	// answered counts the calls that succeeded.
+	answered atomic.Int64
 }
 
 // retriable says whether an error is one that clients try again after: no answer, or one that says so.
@@ -65,6 +68,7 @@ func (d *driver) until(what string, call func(ctx context.Context) error) {
 		err := call(ctx)
 		switch {
 		case err == nil:
+			d.answered.Add(1)
 			return
 		case retriable(err):
 			d.failed++
@@ -206,6 +210,8 @@ func (d *driver) ask() {
 type killer struct {
 	t      *testing.T
 	server *server
+	// answered is the driver's.
+	answered *atomic.Int64
 
 	mu     sync.Mutex
 	kills  int
@@ -271,8 +277,16 @@ func (k *killer) once() error {
 	return err
 }
 
+// run kills at random moments, most of them after something was answered: a machine may take longer to get a server to where
+// it changes anything than the server has until the next kill.
 func (k *killer) run(n int) {
 	for range n {
+		if rand.IntN(3) > 0 {
+			before := k.answered.Load()
+			for deadline := time.Now().Add(10 * time.Second); k.answered.Load() == before && time.Now().Before(deadline); {
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
 		time.Sleep(rand.N(600 * time.Millisecond))
 		if err := k.once(); err != nil {
 			k.mu.Lock()
@@ -298,6 +312,7 @@ func TestKilled(t *testing.T) {
 	close(ready)
 	k := &killer{t: t, server: s, ready: ready}
 	d := &driver{t: t, server: s, by: k, zone: &zone{owner: owner, guest: guest}}
+	k.answered = &d.answered
 	d.live(0)
 	before := s.namespaces()
 	done := make(chan struct{})
