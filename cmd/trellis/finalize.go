@@ -55,6 +55,9 @@ func newFinalizer(now func() time.Time) *finalizer {
 		leaving(state.Networks, now, always, func(r *lattice.Network) (string, bool) { return r.ID, r.Deleting }),
 		leaving(state.NetworkServices, now, always, func(r *lattice.NetworkService) (string, bool) { return r.ID, r.Deleting }),
 		leaving(state.NetworkVPCs, now, always, func(r *lattice.NetworkVPC) (string, bool) { return r.ID, r.Deleting }),
+		leaving(state.NetworkResources, now, always, func(r *lattice.NetworkResource) (string, bool) { return r.ID, r.Deleting }),
+		leaving(state.ResourceConfigurations, now, always, func(r *lattice.ResourceConfiguration) (string, bool) { return r.ID, r.Deleting }),
+		leaving(state.ResourceGateways, now, always, func(r *lattice.ResourceGateway) (string, bool) { return r.ID, r.Deleting }),
 		leaving(state.Targets, now, func(s *state.Snapshot, key string, since time.Time) bool {
 			r, ok := state.Targets.Get(s, key)
 			return ok && (now().Sub(since) >= lattice.DrainPeriod || drained(s, r))

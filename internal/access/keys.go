@@ -300,6 +300,18 @@ func latticeTags(s *state.Snapshot, id string) (tag.Set, bool) {
 		if r, ok := state.NetworkVPCs.Get(s, id); ok {
 			return r.Tags, true
 		}
+	case "snra":
+		if r, ok := state.NetworkResources.Get(s, id); ok {
+			return r.Tags, true
+		}
+	case "rgw":
+		if r, ok := state.ResourceGateways.Get(s, id); ok {
+			return r.Tags, true
+		}
+	case "rcfg":
+		if r, ok := state.ResourceConfigurations.Get(s, id); ok {
+			return r.Tags, true
+		}
 	case "als":
 		if r, ok := state.LogSubscriptions.Get(s, id); ok {
 			return r.Tags, true

@@ -67,6 +67,10 @@ func latticeID(c *call, id string) string {
 		if n, ok := state.Networks.Get(c.s, id); ok {
 			name = n.ARN()
 		}
+	case "rcfg":
+		if r, ok := state.ResourceConfigurations.Get(c.s, id); ok {
+			name = r.ARN()
+		}
 	}
 	if name != "" && sharedWith(c.s, name, c.who.Account) {
 		return name

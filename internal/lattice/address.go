@@ -39,6 +39,13 @@ func Source() (v4, v6 netip.Addr) {
 
 // HostedZone returns the id of the DNS zone that the generated names of a region are in.
 func HostedZone(region string) string {
-	sum := sha256.Sum256([]byte("vpc-lattice " + region))
+	return zone("vpc-lattice " + region)
+}
+
+// ResourceZone returns the id of the DNS zone that the generated names of the resources of a region are in.
+func ResourceZone(region string) string { return zone("vpc-lattice-rsc " + region) }
+
+func zone(name string) string {
+	sum := sha256.Sum256([]byte(name))
 	return "Z" + base32.StdEncoding.EncodeToString(sum[:])[:20]
 }

@@ -17,9 +17,11 @@ type Kind struct {
 	// minName and maxName bound the length of names; a name that begins with Prefix is refused where banned is set.
 	minName, maxName int
 	banned           bool
+	// hex says that ids have hexadecimal digits only.
+	hex bool
 }
 
-// Kinds of resources. Only the first five are named by their owner.
+// Kinds of resources. Those with lengths of names are named by their owner.
 var (
 	KindService        = Kind{Title: "service", Type: "SERVICE", Prefix: "svc-", minName: 3, maxName: 40, banned: true}
 	KindNetwork        = Kind{Title: "service network", Type: "SERVICE_NETWORK", Prefix: "sn-", minName: 3, maxName: 63}
@@ -29,10 +31,19 @@ var (
 	KindNetworkService = Kind{Title: "service network service association", Type: "SERVICE_NETWORK_SERVICE_ASSOCIATION", Prefix: "snsa-"}
 	KindNetworkVPC     = Kind{Title: "service network VPC association", Type: "SERVICE_NETWORK_VPC_ASSOCIATION", Prefix: "snva-"}
 	KindSubscription   = Kind{Title: "access log subscription", Type: "ACCESS_LOG_SUBSCRIPTION", Prefix: "als-"}
+
+	KindGateway         = Kind{Title: "resource gateway", Type: "RESOURCE_GATEWAY", Prefix: "rgw-", minName: 3, maxName: 40, banned: true}
+	KindConfiguration   = Kind{Title: "resource configuration", Type: "RESOURCE_CONFIGURATION", Prefix: "rcfg-", minName: 3, maxName: 40, banned: true}
+	KindNetworkResource = Kind{Title: "service network resource association", Type: "SERVICE_NETWORK_RESOURCE_ASSOCIATION", Prefix: "snra-", hex: true}
 )
 
 // Mint returns a new id.
-func (k Kind) Mint() string { return arn.Mint(k.Prefix) }
+func (k Kind) Mint() string {
+	if k.hex {
+		return arn.MintHex(k.Prefix)
+	}
+	return arn.Mint(k.Prefix)
+}
 
 // IDOf returns the id that an identifier, an id or an ARN, ends in.
 func IDOf(identifier string) string {

@@ -24,6 +24,9 @@ const (
 	MaxServicesPerNetwork    = 500
 	MaxVPCsPerNetwork        = 500
 	MaxAuthPolicyBytes       = 10 << 10
+	MaxGatewaysPerVPC        = 100
+	MaxConfigurations        = 2000
+	MaxResourcesPerNetwork   = 500
 )
 
 // Idle timeouts of a service's connections, in seconds.
@@ -53,10 +56,10 @@ func (m *Meta) Status(r Realisation) string {
 	return Active
 }
 
-// Status returns the association's status; it alone can be updated.
-func (a *NetworkVPC) Status(r Realisation) string {
-	status := a.Meta.Status(r)
-	if !a.Updating || a.Deleting || !r.Created {
+// changing is Status of a resource that can be updated: updating says that it was, and that no later change saw that realised.
+func (m *Meta) changing(r Realisation, updating bool) string {
+	status := m.Status(r)
+	if !updating || m.Deleting || !r.Created {
 		return status
 	}
 	switch {
@@ -67,6 +70,9 @@ func (a *NetworkVPC) Status(r Realisation) string {
 	}
 	return Active
 }
+
+// Status returns the association's status.
+func (a *NetworkVPC) Status(r Realisation) string { return a.Meta.changing(r, a.Updating) }
 
 // Statuses of targets.
 const (

@@ -79,7 +79,7 @@ func (b *builder) vpc(id string) *substrate.VPC {
 		if !i.InUse() {
 			continue // a reserved address, where nobody answers
 		}
-		one := substrate.Interface{ID: i.ID, Subnet: i.Subnet, Addresses: []netip.Addr{i.Addr}, SecurityGroups: i.Groups, Guests: i.Type == vpc.LambdaInterface}
+		one := substrate.Interface{ID: i.ID, Subnet: i.Subnet, Addresses: i.Addresses(), SecurityGroups: i.Groups, Guests: i.Type == vpc.LambdaInterface}
 		if mac, ok := substrate.ParseMAC(i.MAC); ok {
 			one.MAC = mac
 		}
@@ -259,7 +259,9 @@ func (b *builder) names(id string) *resolver.VPC {
 		out.Listen = resolver.Addresses(v.CIDRs[0].Prefix)
 	}
 	for i := range state.Interfaces.By(b, state.ByVPC, v.ID) {
-		out.Interfaces = append(out.Interfaces, resolver.Interface{PrivateName: vpc.Name(i.Addr, v.Region), Private: i.Addr})
+		for _, a := range i.Addresses() {
+			out.Interfaces = append(out.Interfaces, resolver.Interface{PrivateName: vpc.Name(a, v.Region), Private: a})
+		}
 	}
 	return out
 }

@@ -79,10 +79,7 @@ func resolve(names resolver.Desired, vpcID, name string) (netip.Addr, bool) {
 
 // place adds the interface that the connection starts from.
 func place(s *state.Snapshot, cfg substrate.Config, v *vpc.VPC, subnet *vpc.Subnet, groups []string) (substrate.Config, bool) {
-	used := map[netip.Addr]bool{}
-	for i := range state.Interfaces.By(s, state.BySubnet, subnet.ID) {
-		used[i.Addr] = true
-	}
+	used := state.UsedAddresses(s, subnet.ID)
 	addr, err := vpc.Allocate(subnet, func(a netip.Addr) bool { return used[a] })
 	if err != nil {
 		return cfg, false

@@ -89,7 +89,7 @@ var (
 const (
 	ByVPC         = "vpc"
 	BySubnet      = "subnet"
-	ByGroup       = "group"        // security groups: who carries or names the group
+	ByGroup       = "group"        // security groups: who carries or names the group; resource configurations: the group's children
 	ByUser        = "user"         // interfaces: the ARN of the load balancer or function behind
 	ByName        = "name"         // "ACCOUNT/REGION/NAME", for security groups "VPC/NAME"
 	ByRule        = "rule"         // security groups: the id of a rule
@@ -102,6 +102,7 @@ const (
 	ByResource    = "resource"     // id or ARN
 	ByBalancer    = "balancer"     // ARN
 	ByFunction    = "function"     // unqualified ARN
+	ByGateway     = "gateway"      // resource gateway id
 )
 
 func vpcTables() []table {
@@ -156,6 +157,18 @@ var (
 	LogSubscriptions = &Table[lattice.LogSubscription]{name: "log-subscription", key: func(s *lattice.LogSubscription) string { return s.ID },
 		indexes: []Index[lattice.LogSubscription]{{ByScope, one(func(s *lattice.LogSubscription) string { return s.Scope() })},
 			{ByResource, one(func(s *lattice.LogSubscription) string { return s.Resource })}}}
+	ResourceGateways = &Table[lattice.ResourceGateway]{name: "resource-gateway", key: func(g *lattice.ResourceGateway) string { return g.ID },
+		indexes: []Index[lattice.ResourceGateway]{{ByScope, one(func(g *lattice.ResourceGateway) string { return g.Scope() })},
+			{ByName, one(func(g *lattice.ResourceGateway) string { return named(g.Owner, g.Name) })},
+			{ByVPC, one(func(g *lattice.ResourceGateway) string { return g.VPC })}}}
+	ResourceConfigurations = &Table[lattice.ResourceConfiguration]{name: "resource-configuration", key: func(c *lattice.ResourceConfiguration) string { return c.ID },
+		indexes: []Index[lattice.ResourceConfiguration]{{ByScope, one(func(c *lattice.ResourceConfiguration) string { return c.Scope() })},
+			{ByName, one(func(c *lattice.ResourceConfiguration) string { return named(c.Owner, c.Name) })},
+			{ByGateway, one(func(c *lattice.ResourceConfiguration) string { return c.Gateway })},
+			{ByGroup, one(func(c *lattice.ResourceConfiguration) string { return c.Group })}}}
+	NetworkResources = &Table[lattice.NetworkResource]{name: "network-resource", key: func(a *lattice.NetworkResource) string { return a.ID },
+		indexes: []Index[lattice.NetworkResource]{{ByNetwork, one(func(a *lattice.NetworkResource) string { return a.Network })},
+			{ByResource, one(func(a *lattice.NetworkResource) string { return a.Configuration })}}}
 )
 
 // TargetKey returns the key of a Lattice target.
@@ -165,7 +178,7 @@ func TargetKey(t *lattice.Target) string {
 
 func latticeTables() []table {
 	return []table{Services, Networks, Listeners, Rules, TargetGroups, Targets, NetworkServices, NetworkVPCs, AuthPolicies,
-		ResourcePolicies, LogSubscriptions}
+		ResourcePolicies, LogSubscriptions, ResourceGateways, ResourceConfigurations, NetworkResources}
 }
 
 func elbForwards(actions []balancer.Action) []string {

@@ -185,8 +185,10 @@ type NetworkInterface struct {
 	Subnet string     `json:"subnet"`
 	Zone   string     `json:"zone"`
 	Addr   netip.Addr `json:"addr"`
-	MAC    string     `json:"mac"`
-	Groups []string   `json:"groups"`
+	// Secondary are the addresses that the interface has besides.
+	Secondary []netip.Addr `json:"secondary,omitempty"`
+	MAC       string       `json:"mac"`
+	Groups    []string     `json:"groups"`
 	// Description, Type (interface, lambda, network_load_balancer, …), Requester and RequesterManaged are what the owning
 	// service writes: "ELB app/NAME/ID" by amazon-elb, "AWS Lambda VPC ENI-…" by Lambda.
 	Description      string `json:"description,omitempty"`
@@ -200,6 +202,11 @@ type NetworkInterface struct {
 	InstanceOwner   string    `json:"instanceOwner,omitempty"` // amazon-elb, amazon-aws, …
 	SourceDestCheck bool      `json:"sourceDestCheck"`
 	Tags            tag.Set   `json:"tags,omitempty"`
+}
+
+// Addresses returns all addresses of the interface, the first one first.
+func (i *NetworkInterface) Addresses() []netip.Addr {
+	return append([]netip.Addr{i.Addr}, i.Secondary...)
 }
 
 // InUse reports whether the interface is attached to something that uses it.

@@ -100,10 +100,8 @@ func countInterfaces(tx *state.Tx, o vpc.Owner, sn *vpc.Subnet, addr netip.Addr)
 		}
 		return 0, invalid("Address does not fall within the subnet's address range")
 	}
-	for ni := range state.Interfaces.By(tx, state.BySubnet, sn.ID) {
-		if ni.Addr == addr {
-			return 0, fault.New(fault.Conflict, "InvalidIPAddress.InUse", "Address %s is in use.", addr)
-		}
+	if state.UsedAddresses(tx, sn.ID)[addr] {
+		return 0, fault.New(fault.Conflict, "InvalidIPAddress.InUse", "Address %s is in use.", addr)
 	}
 	n := 0
 	for range state.Interfaces.By(tx.Snapshot(), state.ByScope, o.Scope()) {
@@ -151,12 +149,15 @@ func showInterface(s *state.Snapshot, ni *vpc.NetworkInterface) ec2.NetworkInter
 		RequesterManaged: new(ni.RequesterManaged), SourceDestCheck: new(ni.SourceDestCheck), Status: new(status), SubnetId: new(ni.Subnet),
 		TagSet: showTags(ni.Tags), VpcId: new(ni.VPC), Operator: &ec2.OperatorResponse{Managed: new(false)},
 		Ipv6Addresses: []ec2.NetworkInterfaceIpv6Address{}}
-	primary := ec2.NetworkInterfacePrivateIpAddress{Primary: new(true), PrivateIpAddress: new(ni.Addr.String())}
-	if v, ok := state.VPCs.Get(s, ni.VPC); ok && v.DNSSupport && v.DNSHostnames && ni.Addr.Is4() {
-		out.PrivateDnsName = new(vpc.Name(ni.Addr, ni.Region))
-		primary.PrivateDnsName = out.PrivateDnsName
+	v, ok := state.VPCs.Get(s, ni.VPC)
+	for i, a := range ni.Addresses() {
+		one := ec2.NetworkInterfacePrivateIpAddress{Primary: new(i == 0), PrivateIpAddress: new(a.String())}
+		if ok && v.DNSSupport && v.DNSHostnames && a.Is4() {
+			one.PrivateDnsName = new(vpc.Name(a, ni.Region))
+		}
+		out.PrivateIpAddresses = append(out.PrivateIpAddresses, one)
 	}
-	out.PrivateIpAddresses = []ec2.NetworkInterfacePrivateIpAddress{primary}
+	out.PrivateDnsName = out.PrivateIpAddresses[0].PrivateDnsName
 	if ni.AttachmentID != "" {
 		at := &ec2.NetworkInterfaceAttachment{AttachmentId: new(ni.AttachmentID), DeleteOnTermination: new(false), DeviceIndex: new(int32(1)),
 			NetworkCardIndex: new(int32(0)), InstanceOwnerId: text(ni.InstanceOwner), Status: new("attached")}

@@ -122,10 +122,7 @@ func showSubnet(s *state.Snapshot, sn *vpc.Subnet) ec2.Subnet {
 	case done:
 		status = "available"
 	}
-	free := sn.Usable()
-	for range state.Interfaces.By(s, state.BySubnet, sn.ID) {
-		free--
-	}
+	free := sn.Usable() - len(state.UsedAddresses(s, sn.ID))
 	return ec2.Subnet{AvailabilityZoneId: zoneID(sn.Region, sn.Zone), MapCustomerOwnedIpOnLaunch: new(false), OwnerId: new(sn.Account),
 		AssignIpv6AddressOnCreation: new(false), Tags: showTags(sn.Tags),
 		SubnetArn:   new(arn.New("ec2", sn.Region, sn.Account, "subnet/"+sn.ID).String()),

@@ -178,7 +178,7 @@ func (q query) groups(tx *state.Tx, vpcID string, ids []string) ([]string, error
 
 // place gives the load balancer a node in the subnet.
 func (q query) place(tx *state.Tx, lb *balancer.LoadBalancer, sn *vpc.Subnet) error {
-	free := 1<<(32-sn.CIDR.Bits()) - 5 - state.Interfaces.Count(tx, state.BySubnet, sn.ID)
+	free := 1<<(32-sn.CIDR.Bits()) - 5 - len(state.UsedAddresses(tx, sn.ID))
 	if free < freeAddresses {
 		return fault.New(fault.Quota, "InvalidSubnet", "Not enough IP space available in %s. ELB requires at least %d free IP addresses in each subnet.", sn.ID, freeAddresses)
 	}

@@ -161,3 +161,45 @@ func (q *query) subscription(r state.Reader, identifier *string) (*lattice.LogSu
 	}
 	return s, nil
 }
+
+// gateway returns a resource gateway of the caller's.
+func (q *query) gateway(r state.Reader, identifier *string) (*lattice.ResourceGateway, error) {
+	id := str(identifier)
+	g, ok := state.ResourceGateways.Get(r, lattice.IDOf(id))
+	if !ok || g.Owner != q.Owner || !named(id, g.ARN()) {
+		return nil, absent(lattice.KindGateway, id)
+	}
+	return g, nil
+}
+
+// configuration returns the resource configuration an identifier names, the caller's own or one shared with it.
+func (q *query) configuration(r state.Reader, identifier *string) (*lattice.ResourceConfiguration, error) {
+	id := str(identifier)
+	c, ok := state.ResourceConfigurations.Get(r, lattice.IDOf(id))
+	if !ok || c.Region != q.Region || !named(id, c.ARN()) || c.Owner != q.Owner && !q.shares(r, c.ARN()) {
+		return nil, absent(lattice.KindConfiguration, id)
+	}
+	return c, nil
+}
+
+// ownConfiguration returns a resource configuration of the caller's for an action that only the owner may perform.
+func (q *query) ownConfiguration(r state.Reader, identifier *string, action string) (*lattice.ResourceConfiguration, error) {
+	c, err := q.configuration(r, identifier)
+	if err == nil && c.Owner != q.Owner {
+		return nil, q.denied(action, c.ARN())
+	}
+	return c, err
+}
+
+func (q *query) seesNetworkResource(r state.Reader, a *lattice.NetworkResource) bool {
+	return a.Region == q.Region && (a.NetworkOwner == q.Account || a.ConfigurationOwner == q.Account || q.sharesNetwork(r, a.Network))
+}
+
+func (q *query) networkResource(r state.Reader, identifier *string) (*lattice.NetworkResource, state.Revisions, error) {
+	id := str(identifier)
+	a, rev, ok := state.NetworkResources.Lookup(r, lattice.IDOf(id))
+	if !ok || !named(id, a.ARN(q.Account)) || !q.seesNetworkResource(r, a) {
+		return nil, rev, absent(lattice.KindNetworkResource, id)
+	}
+	return a, rev, nil
+}

@@ -66,6 +66,10 @@ func showNetwork(r state.Reader, n *lattice.Network) *vpclattice.GetServiceNetwo
 		NumberOfAssociatedServices: new(int64(state.NetworkServices.Count(r, state.ByNetwork, n.ID)))}
 }
 
+func countResources(r state.Reader, network string) *int64 {
+	return new(int64(state.NetworkResources.Count(r, state.ByNetwork, network)))
+}
+
 // GetServiceNetwork describes a service network, the caller's own or one shared with it.
 func (a *API) GetServiceNetwork(ctx context.Context, in *vpclattice.GetServiceNetworkInput) (*vpclattice.GetServiceNetworkOutput, error) {
 	r := a.view.Snapshot()
@@ -94,7 +98,7 @@ func (a *API) ListServiceNetworks(ctx context.Context, in *vpclattice.ListServic
 		g := showNetwork(r, n)
 		return vpclattice.ServiceNetworkSummary{Id: g.Id, Name: g.Name, Arn: g.Arn, CreatedAt: g.CreatedAt, LastUpdatedAt: g.LastUpdatedAt,
 			NumberOfAssociatedVPCs: g.NumberOfAssociatedVPCs, NumberOfAssociatedServices: g.NumberOfAssociatedServices,
-			NumberOfAssociatedResourceConfigurations: new(int64(0))}
+			NumberOfAssociatedResourceConfigurations: countResources(r, n.ID)}
 	})}, nil
 }
 
@@ -129,6 +133,9 @@ func (a *API) DeleteServiceNetwork(ctx context.Context, in *vpclattice.DeleteSer
 		}
 		for range state.NetworkServices.By(tx, state.ByNetwork, n.ID) {
 			return conflict(lattice.KindNetwork, n.ID, "ServiceNetwork %s has Service(s) associated", n.ID)
+		}
+		for range state.NetworkResources.By(tx, state.ByNetwork, n.ID) {
+			return conflict(lattice.KindNetwork, n.ID, "ServiceNetwork %s has Resource(s) associated", n.ID)
 		}
 		dropAttachments(tx, n.ID, n.ARN())
 		state.Networks.Delete(tx, n.ID)

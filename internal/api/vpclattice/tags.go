@@ -67,6 +67,29 @@ func (q *query) bearer(r state.Reader, resource *string, action string) (*bearer
 		// Tags change the row but not what hosts make of it, so an update that is through stays through.
 		as.Updating = as.Updating && !realised(r, rev, as.ID).Modified
 		return bearerOf(state.NetworkVPCs, as, &as.Meta), nil
+	case is(lattice.KindNetworkResource):
+		as, _, err := q.networkResource(r, resource)
+		if err == nil && as.Owner != q.Owner {
+			err = q.denied(action, name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return bearerOf(state.NetworkResources, as, &as.Meta), nil
+	case is(lattice.KindGateway):
+		g, err := q.gateway(r, resource)
+		if err != nil {
+			return nil, err
+		}
+		g.Updating = g.Updating && !realisedGateway(r, g).Modified
+		return bearerOf(state.ResourceGateways, g, &g.Meta), nil
+	case is(lattice.KindConfiguration):
+		c, err := q.ownConfiguration(r, resource, action)
+		if err != nil {
+			return nil, err
+		}
+		c.Updating = c.Updating && !realisedConfiguration(r, c).Modified
+		return bearerOf(state.ResourceConfigurations, c, &c.Meta), nil
 	case is(lattice.KindService):
 		s, err := q.ownService(r, resource, action)
 		if err != nil {

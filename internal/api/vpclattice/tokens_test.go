@@ -22,7 +22,8 @@ func TestClientTokens(t *testing.T) {
 	w.put(func(tx *state.Tx) { state.LogGroups.Put(tx, &logs.Group{Owner: in(owner), Name: "access"}) })
 	n, s := w.newNetwork(owner, "one"), w.newService(owner, "one")
 	l := w.newListener(owner, s.Id, "http", 80, fixed(404))
-	token := new("a-token")
+	g, token := w.gateway(owner, "one", v), new("a-token")
+	c := w.resource(owner, "one", g.Id, "10.1.0.9")
 	tests := []struct {
 		in, other any
 	}{
@@ -39,6 +40,12 @@ func TestClientTokens(t *testing.T) {
 			model.CreateServiceNetworkVpcAssociationInput{ServiceNetworkIdentifier: n.Id, VpcIdentifier: &v, SecurityGroupIds: []string{sg}, ClientToken: token}},
 		{model.CreateAccessLogSubscriptionInput{ResourceIdentifier: s.Id, DestinationArn: new("arn:aws:logs:" + region + ":" + owner + ":log-group:access"), ClientToken: token},
 			model.CreateAccessLogSubscriptionInput{ResourceIdentifier: s.Id, DestinationArn: new("arn:aws:logs:" + region + ":" + owner + ":log-group:access:*"), ClientToken: token}},
+		{model.CreateResourceGatewayInput{Name: new("two"), VpcIdentifier: &v, SubnetIds: []string{subnetOf(v)}, ClientToken: token},
+			model.CreateResourceGatewayInput{Name: new("three"), VpcIdentifier: &v, SubnetIds: []string{subnetOf(v)}, ClientToken: token}},
+		{model.CreateResourceConfigurationInput{Name: new("two"), Type: new("SINGLE"), ResourceGatewayIdentifier: g.Id, PortRanges: []string{"80"}, ResourceConfigurationDefinition: ipResource("10.1.0.9"), ClientToken: token},
+			model.CreateResourceConfigurationInput{Name: new("two"), Type: new("SINGLE"), ResourceGatewayIdentifier: g.Id, PortRanges: []string{"81"}, ResourceConfigurationDefinition: ipResource("10.1.0.9"), ClientToken: token}},
+		{model.CreateServiceNetworkResourceAssociationInput{ServiceNetworkIdentifier: n.Id, ResourceConfigurationIdentifier: c.Id, ClientToken: token},
+			model.CreateServiceNetworkResourceAssociationInput{ServiceNetworkIdentifier: n.Arn, ResourceConfigurationIdentifier: c.Id, ClientToken: token}},
 	}
 	creates := 0
 	for _, m := range methods(w) {
@@ -133,6 +140,10 @@ func TestPages(t *testing.T) {
 		ok(w.CreateAccessLogSubscription(w.as(owner), &model.CreateAccessLogSubscriptionInput{ResourceIdentifier: n.Id, ServiceNetworkLogType: &kind,
 			DestinationArn: new("arn:aws:logs:" + region + ":" + owner + ":log-group:access")}))(t)
 	}
+	for i := range 3 {
+		gateway := w.gateway(owner, fmt.Sprint("gateway", i), v)
+		w.place(owner, n.Id, w.resource(owner, fmt.Sprint("resource", i), gateway.Id, "10.4.0.99").Id)
+	}
 	lists := []struct {
 		in   any
 		want int
@@ -146,7 +157,9 @@ func TestPages(t *testing.T) {
 		{model.ListServiceNetworkServiceAssociationsInput{ServiceNetworkIdentifier: n.Id}, 5},
 		{model.ListServiceNetworkVpcAssociationsInput{ServiceNetworkIdentifier: n.Id}, 5},
 		{model.ListAccessLogSubscriptionsInput{ResourceIdentifier: n.Id}, 2},
-		{model.ListServiceNetworkResourceAssociationsInput{ServiceNetworkIdentifier: n.Id}, 0},
+		{model.ListServiceNetworkResourceAssociationsInput{ServiceNetworkIdentifier: n.Id}, 3},
+		{model.ListResourceGatewaysInput{}, 3},
+		{model.ListResourceConfigurationsInput{}, 3},
 		{model.ListServiceNetworkVpcEndpointAssociationsInput{ServiceNetworkIdentifier: n.Id}, 0},
 	}
 	known := 0
@@ -208,7 +221,7 @@ func TestEmptyRequests(t *testing.T) {
 	api := reflect.TypeOf(w.API)
 	for i := range api.NumMethod() {
 		m := api.Method(i)
-		if slices.Contains([]string{"ListServices", "ListServiceNetworks", "ListTargetGroups"}, m.Name) {
+		if slices.Contains([]string{"ListServices", "ListServiceNetworks", "ListTargetGroups", "ListResourceGateways", "ListResourceConfigurations"}, m.Name) {
 			continue
 		}
 		out, err := w.call(w.as(owner), m.Name, reflect.New(m.Type.In(2).Elem()).Elem().Interface())

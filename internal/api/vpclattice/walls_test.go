@@ -24,6 +24,8 @@ const (
 	allowAll = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}`
 	targetID = "Targets"
 	groupIDs = "SecurityGroupIds"
+	// subnetIDs are of one VPC with the rest of their estate.
+	subnetIDs = "SubnetIds"
 )
 
 // build makes one of everything in the account. The ids of EC2 things end in the digit.
@@ -42,11 +44,16 @@ func (w *world) build(account, digit string) (ids, arns estate) {
 	ok(w.PutAuthPolicy(w.as(account), &model.PutAuthPolicyInput{ResourceIdentifier: s.Id, Policy: new(allowAll)}))(w.T)
 	als := ok(w.CreateAccessLogSubscription(w.as(account), &model.CreateAccessLogSubscriptionInput{ResourceIdentifier: s.Id,
 		DestinationArn: new("arn:aws:logs:" + region + ":" + account + ":log-group:access:*")}))(w.T)
-	ids = estate{"ServiceIdentifier": *s.Id, "ServiceNetworkIdentifier": *n.Id, "TargetGroupIdentifier": *g.Id, "ListenerIdentifier": *l.Id,
+	rgw := w.gateway(account, "gateway", vpcID)
+	rcfg := w.resource(account, "resource", rgw.Id, "10."+digit+".0.9")
+	ra := w.place(account, n.Id, rcfg.Id)
+	ids = estate{"ResourceGatewayIdentifier": *rgw.Id, "ResourceConfigurationIdentifier": *rcfg.Id, "ServiceNetworkResourceAssociationIdentifier": *ra.Id,
+		subnetIDs: subnetOf(vpcID), "ServiceIdentifier": *s.Id, "ServiceNetworkIdentifier": *n.Id, "TargetGroupIdentifier": *g.Id, "ListenerIdentifier": *l.Id,
 		"RuleIdentifier": *r.Id, "ServiceNetworkServiceAssociationIdentifier": *sa.Id, "ServiceNetworkVpcAssociationIdentifier": *va.Id,
 		"AccessLogSubscriptionIdentifier": *als.Id, "ResourceIdentifier": *s.Id, "ResourceArn": *s.Arn, "VpcIdentifier": vpcID, groupIDs: sg, targetID: lb}
 	arns = maps.Clone(ids)
-	maps.Copy(arns, estate{"ServiceIdentifier": *s.Arn, "ServiceNetworkIdentifier": *n.Arn, "TargetGroupIdentifier": *g.Arn, "ListenerIdentifier": *l.Arn,
+	maps.Copy(arns, estate{"ResourceGatewayIdentifier": *rgw.Arn, "ResourceConfigurationIdentifier": *rcfg.Arn, "ServiceNetworkResourceAssociationIdentifier": *ra.Arn,
+		"ServiceIdentifier": *s.Arn, "ServiceNetworkIdentifier": *n.Arn, "TargetGroupIdentifier": *g.Arn, "ListenerIdentifier": *l.Arn,
 		"RuleIdentifier": *r.Arn, "ServiceNetworkServiceAssociationIdentifier": *sa.Arn, "ServiceNetworkVpcAssociationIdentifier": *va.Arn,
 		"AccessLogSubscriptionIdentifier": *als.Arn, "ResourceIdentifier": *s.Arn})
 	return ids, arns
@@ -59,7 +66,7 @@ func ghosts(e estate) estate {
 		last := strings.LastIndexAny(v, "-/") + 1
 		out[k] = v[:last] + strings.Repeat("z", len(v)-last)
 	}
-	out[groupIDs], out["VpcIdentifier"] = "sg-ffffffffffffffff0", "vpc-ffffffffffffffff0"
+	out[groupIDs], out["VpcIdentifier"], out[subnetIDs] = "sg-ffffffffffffffff0", "vpc-ffffffffffffffff0", "subnet-ffffffffffffffff0"
 	out[targetID] = strings.Replace(e[targetID], "/lb", "/no", 1)
 	return out
 }
@@ -72,7 +79,7 @@ func request(t reflect.Type, e estate) reflect.Value {
 		f, name := in.Field(i), t.Field(i).Name
 		id := e[name]
 		switch name {
-		case groupIDs:
+		case groupIDs, subnetIDs:
 			f.Set(reflect.ValueOf([]string{id}))
 		case targetID:
 			f.Set(reflect.ValueOf([]model.Target{{Id: &id}}))
@@ -91,10 +98,17 @@ func request(t reflect.Type, e estate) reflect.Value {
 			f.Set(reflect.ValueOf(map[string]string{"k": "v"}))
 		case "TagKeys":
 			f.Set(reflect.ValueOf([]string{"k"}))
+		case "PortRanges":
+			f.Set(reflect.ValueOf([]string{"80"}))
+		case "ResourceConfigurationDefinition":
+			f.Set(reflect.ValueOf(&model.ResourceConfigurationDefinition{DnsResource: &model.DnsResource{DomainName: new("db.example.com")}}))
 		case "Priority", "Port":
 			f.Set(reflect.ValueOf(new(int32(7))))
 		case "Name", "AuthType", "Protocol", "Type", "Policy":
 			v := map[string]string{"Name": "fresh", "AuthType": "AWS_IAM", "Protocol": "HTTP", "Type": "ALB", "Policy": allowAll}[name]
+			if kind, ok := map[string]string{"Type": "SINGLE", "Protocol": "TCP"}[name]; ok && t == reflect.TypeFor[model.CreateResourceConfigurationInput]() {
+				v = kind
+			}
 			f.Set(reflect.ValueOf(&v))
 		case "DestinationArn":
 			f.Set(reflect.ValueOf(new("arn:aws:logs:" + region + ":" + stranger + ":log-group:access:*")))
@@ -118,7 +132,8 @@ func references(t reflect.Type) []string {
 			out = append(out, "TargetGroupIdentifier")
 		case "Config":
 			out = append(out, "VpcIdentifier")
-		case groupIDs, targetID:
+		case "ResourceConfigurationGroupIdentifier", "DomainVerificationIdentifier": // there are no groups and verifications
+		case groupIDs, subnetIDs, targetID:
 			out = append(out, name)
 		default:
 			if strings.HasSuffix(name, "Identifier") || name == "ResourceArn" {
@@ -185,7 +200,7 @@ func TestWalls(t *testing.T) {
 		t.Errorf("%d operations name resources, want all of them tried", operations)
 	}
 	for _, account := range []string{owner, stranger} {
-		if got := w.everything(account); len(got) != 9 {
+		if got := w.everything(account); len(got) != 12 {
 			t.Errorf("%s has %q afterwards, want what it had before", account, got)
 		}
 	}
@@ -237,6 +252,15 @@ func (w *world) everything(account string) []string {
 			}
 		}
 	}
+	for _, g := range ok(w.ListResourceGateways(ctx, &model.ListResourceGatewaysInput{}))(w.T).Items {
+		out = append(out, *g.Id)
+	}
+	for _, c := range ok(w.ListResourceConfigurations(ctx, &model.ListResourceConfigurationsInput{}))(w.T).Items {
+		out = append(out, *c.Id)
+		for _, a := range ok(w.ListServiceNetworkResourceAssociations(ctx, &model.ListServiceNetworkResourceAssociationsInput{ResourceConfigurationIdentifier: c.Id}))(w.T).Items {
+			out = append(out, *a.Id)
+		}
+	}
 	for _, g := range ok(w.ListTargetGroups(ctx, &model.ListTargetGroupsInput{}))(w.T).Items {
 		out = append(out, *g.Id)
 	}
@@ -248,7 +272,8 @@ func TestTagWalls(t *testing.T) {
 	w := newWorld(t)
 	_, arns := w.build(owner, "1")
 	for _, name := range []string{"ServiceIdentifier", "ServiceNetworkIdentifier", "TargetGroupIdentifier", "ListenerIdentifier", "RuleIdentifier",
-		"ServiceNetworkServiceAssociationIdentifier", "ServiceNetworkVpcAssociationIdentifier", "AccessLogSubscriptionIdentifier"} {
+		"ServiceNetworkServiceAssociationIdentifier", "ServiceNetworkVpcAssociationIdentifier", "AccessLogSubscriptionIdentifier",
+		"ResourceGatewayIdentifier", "ResourceConfigurationIdentifier", "ServiceNetworkResourceAssociationIdentifier"} {
 		id := arns[name]
 		ok(w.TagResource(w.as(owner), &model.TagResourceInput{ResourceArn: &id, Tags: map[string]string{"a": "1", "b": "2"}}))(t)
 		ok(w.UntagResource(w.as(owner), &model.UntagResourceInput{ResourceArn: &id, TagKeys: []string{"a", "none"}}))(t)

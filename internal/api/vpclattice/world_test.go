@@ -109,6 +109,21 @@ func (w *world) sweep() {
 				state.NetworkVPCs.Delete(tx, row.ID)
 			}
 		}
+		for row := range state.NetworkResources.All(s) {
+			if row.Deleting {
+				state.NetworkResources.Delete(tx, row.ID)
+			}
+		}
+		for row := range state.ResourceConfigurations.All(s) {
+			if row.Deleting {
+				state.ResourceConfigurations.Delete(tx, row.ID)
+			}
+		}
+		for row := range state.ResourceGateways.All(s) {
+			if row.Deleting {
+				state.ResourceGateways.Delete(tx, row.ID)
+			}
+		}
 		for row := range state.Targets.All(s) {
 			if row.Draining {
 				state.Targets.Delete(tx, state.TargetKey(row))
@@ -153,8 +168,38 @@ func (w *world) network(account string, n string, cidr string) (vpcID, groupID s
 	w.put(func(tx *state.Tx) {
 		state.VPCs.Put(tx, &vpc.VPC{Owner: in(account), ID: vpcID, CIDRs: []vpc.CIDRBlock{{Prefix: netip.MustParsePrefix(cidr)}}})
 		state.SecurityGroups.Put(tx, &vpc.SecurityGroup{Owner: in(account), ID: groupID, VPC: vpcID, Name: "g" + n})
+		first := netip.PrefixFrom(netip.MustParsePrefix(cidr).Addr(), 24)
+		state.Subnets.Put(tx, &vpc.Subnet{Owner: in(account), ID: subnetOf(vpcID), VPC: vpcID, CIDR: first, Zone: region + "a"})
 	})
 	return vpcID, groupID
+}
+
+// subnetOf is the subnet that network makes, the first 256 addresses of the VPC.
+func subnetOf(vpcID string) string { return strings.Replace(vpcID, "vpc-", "subnet-", 1) }
+
+// gateway makes a resource gateway in the subnet of a VPC.
+func (w *world) gateway(account, name, vpcID string) *model.CreateResourceGatewayOutput {
+	w.Helper()
+	return ok(w.CreateResourceGateway(w.as(account), &model.CreateResourceGatewayInput{Name: &name, VpcIdentifier: &vpcID, SubnetIds: []string{subnetOf(vpcID)},
+		Ipv4AddressesPerEni: new(int32(2))}))(w.T)
+}
+
+// resource makes a resource configuration for an address behind the gateway.
+func (w *world) resource(account, name string, gateway *string, addr string) *model.CreateResourceConfigurationOutput {
+	w.Helper()
+	return ok(w.CreateResourceConfiguration(w.as(account), &model.CreateResourceConfigurationInput{Name: &name, Type: new("SINGLE"), ResourceGatewayIdentifier: gateway,
+		PortRanges: []string{"5432"}, ResourceConfigurationDefinition: ipResource(addr)}))(w.T)
+}
+
+func ipResource(addr string) *model.ResourceConfigurationDefinition {
+	return &model.ResourceConfigurationDefinition{IpResource: &model.IpResource{IpAddress: &addr}}
+}
+
+// place puts a resource configuration into a network.
+func (w *world) place(account string, network, resource *string) *model.CreateServiceNetworkResourceAssociationOutput {
+	w.Helper()
+	return ok(w.CreateServiceNetworkResourceAssociation(w.as(account), &model.CreateServiceNetworkResourceAssociationInput{ServiceNetworkIdentifier: network,
+		ResourceConfigurationIdentifier: resource}))(w.T)
 }
 
 // share shares the resources of the owner's with the principals, as RAM does.

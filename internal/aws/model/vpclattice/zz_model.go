@@ -121,5 +121,5 @@ var Model = &model.Service{
 		{Name: "ThrottlingException", Code: "ThrottlingException", Status: 429},
 		{Name: "ValidationException", Code: "ValidationException", Status: 400},
 	},
-	Shapes: [][]model.Shape{shapes1, shapes2, shapes3},
+	Shapes: [][]model.Shape{shapes1, shapes2, shapes3, shapes4},
 }

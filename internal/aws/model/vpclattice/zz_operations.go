@@ -21,6 +21,16 @@ var operations = []model.Operation{
 		NewInput: model.New[CreateListenerInput], NewOutput: model.New[CreateListenerOutput],
 	},
 	{
+		Name: "CreateResourceConfiguration", Method: "POST", Path: "/resourceconfigurations", Status: 201, Input: "CreateResourceConfigurationRequest", Output: "CreateResourceConfigurationResponse",
+		Errors:   []string{"AccessDeniedException", "ConflictException", "InternalServerException", "ResourceNotFoundException", "ServiceQuotaExceededException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[CreateResourceConfigurationInput], NewOutput: model.New[CreateResourceConfigurationOutput],
+	},
+	{
+		Name: "CreateResourceGateway", Method: "POST", Path: "/resourcegateways", Status: 201, Input: "CreateResourceGatewayRequest", Output: "CreateResourceGatewayResponse",
+		Errors:   []string{"AccessDeniedException", "ConflictException", "InternalServerException", "ResourceNotFoundException", "ServiceQuotaExceededException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[CreateResourceGatewayInput], NewOutput: model.New[CreateResourceGatewayOutput],
+	},
+	{
 		Name: "CreateRule", Method: "POST", Path: "/services/{serviceIdentifier}/listeners/{listenerIdentifier}/rules", Status: 201, Input: "CreateRuleRequest", Output: "CreateRuleResponse",
 		Errors:   []string{"AccessDeniedException", "ConflictException", "InternalServerException", "ResourceNotFoundException", "ServiceQuotaExceededException", "ThrottlingException", "ValidationException"},
 		NewInput: model.New[CreateRuleInput], NewOutput: model.New[CreateRuleOutput],
@@ -66,9 +76,29 @@ var operations = []model.Operation{
 		NewInput: model.New[DeleteAuthPolicyInput], NewOutput: model.New[DeleteAuthPolicyOutput],
 	},
 	{
+		Name: "DeleteDomainVerification", Method: "DELETE", Path: "/domainverifications/{domainVerificationIdentifier}", Status: 200, Input: "DeleteDomainVerificationRequest", Output: "DeleteDomainVerificationResponse",
+		Errors:   []string{"AccessDeniedException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[DeleteDomainVerificationInput], NewOutput: model.New[DeleteDomainVerificationOutput],
+	},
+	{
 		Name: "DeleteListener", Method: "DELETE", Path: "/services/{serviceIdentifier}/listeners/{listenerIdentifier}", Status: 204, Input: "DeleteListenerRequest", Output: "DeleteListenerResponse",
 		Errors:   []string{"AccessDeniedException", "ConflictException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException"},
 		NewInput: model.New[DeleteListenerInput], NewOutput: model.New[DeleteListenerOutput],
+	},
+	{
+		Name: "DeleteResourceConfiguration", Method: "DELETE", Path: "/resourceconfigurations/{resourceConfigurationIdentifier}", Status: 204, Input: "DeleteResourceConfigurationRequest", Output: "DeleteResourceConfigurationResponse",
+		Errors:   []string{"AccessDeniedException", "ConflictException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[DeleteResourceConfigurationInput], NewOutput: model.New[DeleteResourceConfigurationOutput],
+	},
+	{
+		Name: "DeleteResourceEndpointAssociation", Method: "DELETE", Path: "/resourceendpointassociations/{resourceEndpointAssociationIdentifier}", Status: 200, Input: "DeleteResourceEndpointAssociationRequest", Output: "DeleteResourceEndpointAssociationResponse",
+		Errors:   []string{"AccessDeniedException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[DeleteResourceEndpointAssociationInput], NewOutput: model.New[DeleteResourceEndpointAssociationOutput],
+	},
+	{
+		Name: "DeleteResourceGateway", Method: "DELETE", Path: "/resourcegateways/{resourceGatewayIdentifier}", Status: 200, Input: "DeleteResourceGatewayRequest", Output: "DeleteResourceGatewayResponse",
+		Errors:   []string{"AccessDeniedException", "ConflictException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[DeleteResourceGatewayInput], NewOutput: model.New[DeleteResourceGatewayOutput],
 	},
 	{
 		Name: "DeleteResourcePolicy", Method: "DELETE", Path: "/resourcepolicy/{resourceArn}", Status: 204, Input: "DeleteResourcePolicyRequest", Output: "DeleteResourcePolicyResponse",
@@ -126,9 +156,24 @@ var operations = []model.Operation{
 		NewInput: model.New[GetAuthPolicyInput], NewOutput: model.New[GetAuthPolicyOutput],
 	},
 	{
+		Name: "GetDomainVerification", Method: "GET", Path: "/domainverifications/{domainVerificationIdentifier}", Status: 200, Input: "GetDomainVerificationRequest", Output: "GetDomainVerificationResponse",
+		Errors:   []string{"AccessDeniedException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[GetDomainVerificationInput], NewOutput: model.New[GetDomainVerificationOutput],
+	},
+	{
 		Name: "GetListener", Method: "GET", Path: "/services/{serviceIdentifier}/listeners/{listenerIdentifier}", Status: 200, Input: "GetListenerRequest", Output: "GetListenerResponse",
 		Errors:   []string{"AccessDeniedException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException"},
 		NewInput: model.New[GetListenerInput], NewOutput: model.New[GetListenerOutput],
+	},
+	{
+		Name: "GetResourceConfiguration", Method: "GET", Path: "/resourceconfigurations/{resourceConfigurationIdentifier}", Status: 200, Input: "GetResourceConfigurationRequest", Output: "GetResourceConfigurationResponse",
+		Errors:   []string{"AccessDeniedException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[GetResourceConfigurationInput], NewOutput: model.New[GetResourceConfigurationOutput],
+	},
+	{
+		Name: "GetResourceGateway", Method: "GET", Path: "/resourcegateways/{resourceGatewayIdentifier}", Status: 200, Input: "GetResourceGatewayRequest", Output: "GetResourceGatewayResponse",
+		Errors:   []string{"AccessDeniedException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[GetResourceGatewayInput], NewOutput: model.New[GetResourceGatewayOutput],
 	},
 	{
 		Name: "GetResourcePolicy", Method: "GET", Path: "/resourcepolicy/{resourceArn}", Status: 200, Input: "GetResourcePolicyRequest", Output: "GetResourcePolicyResponse",
@@ -176,9 +221,29 @@ var operations = []model.Operation{
 		NewInput: model.New[ListAccessLogSubscriptionsInput], NewOutput: model.New[ListAccessLogSubscriptionsOutput],
 	},
 	{
+		Name: "ListDomainVerifications", Method: "GET", Path: "/domainverifications", Status: 200, Input: "ListDomainVerificationsRequest", Output: "ListDomainVerificationsResponse",
+		Errors:   []string{"AccessDeniedException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[ListDomainVerificationsInput], NewOutput: model.New[ListDomainVerificationsOutput],
+	},
+	{
 		Name: "ListListeners", Method: "GET", Path: "/services/{serviceIdentifier}/listeners", Status: 200, Input: "ListListenersRequest", Output: "ListListenersResponse",
 		Errors:   []string{"AccessDeniedException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException"},
 		NewInput: model.New[ListListenersInput], NewOutput: model.New[ListListenersOutput],
+	},
+	{
+		Name: "ListResourceConfigurations", Method: "GET", Path: "/resourceconfigurations", Status: 200, Input: "ListResourceConfigurationsRequest", Output: "ListResourceConfigurationsResponse",
+		Errors:   []string{"AccessDeniedException", "InternalServerException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[ListResourceConfigurationsInput], NewOutput: model.New[ListResourceConfigurationsOutput],
+	},
+	{
+		Name: "ListResourceEndpointAssociations", Method: "GET", Path: "/resourceendpointassociations", Status: 200, Input: "ListResourceEndpointAssociationsRequest", Output: "ListResourceEndpointAssociationsResponse",
+		Errors:   []string{"AccessDeniedException", "InternalServerException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[ListResourceEndpointAssociationsInput], NewOutput: model.New[ListResourceEndpointAssociationsOutput],
+	},
+	{
+		Name: "ListResourceGateways", Method: "GET", Path: "/resourcegateways", Status: 200, Input: "ListResourceGatewaysRequest", Output: "ListResourceGatewaysResponse",
+		Errors:   []string{"AccessDeniedException", "InternalServerException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[ListResourceGatewaysInput], NewOutput: model.New[ListResourceGatewaysOutput],
 	},
 	{
 		Name: "ListRules", Method: "GET", Path: "/services/{serviceIdentifier}/listeners/{listenerIdentifier}/rules", Status: 200, Input: "ListRulesRequest", Output: "ListRulesResponse",
@@ -246,6 +311,11 @@ var operations = []model.Operation{
 		NewInput: model.New[RegisterTargetsInput], NewOutput: model.New[RegisterTargetsOutput],
 	},
 	{
+		Name: "StartDomainVerification", Method: "POST", Path: "/domainverifications", Status: 201, Input: "StartDomainVerificationRequest", Output: "StartDomainVerificationResponse",
+		Errors:   []string{"AccessDeniedException", "ConflictException", "InternalServerException", "ServiceQuotaExceededException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[StartDomainVerificationInput], NewOutput: model.New[StartDomainVerificationOutput],
+	},
+	{
 		Name: "TagResource", Method: "POST", Path: "/tags/{resourceArn}", Status: 200, Input: "TagResourceRequest", Output: "TagResourceResponse",
 		Errors:   []string{"AccessDeniedException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException"},
 		NewInput: model.New[TagResourceInput], NewOutput: model.New[TagResourceOutput],
@@ -264,6 +334,16 @@ var operations = []model.Operation{
 		Name: "UpdateListener", Method: "PATCH", Path: "/services/{serviceIdentifier}/listeners/{listenerIdentifier}", Status: 200, Input: "UpdateListenerRequest", Output: "UpdateListenerResponse",
 		Errors:   []string{"AccessDeniedException", "ConflictException", "InternalServerException", "ResourceNotFoundException", "ServiceQuotaExceededException", "ThrottlingException", "ValidationException"},
 		NewInput: model.New[UpdateListenerInput], NewOutput: model.New[UpdateListenerOutput],
+	},
+	{
+		Name: "UpdateResourceConfiguration", Method: "PATCH", Path: "/resourceconfigurations/{resourceConfigurationIdentifier}", Status: 200, Input: "UpdateResourceConfigurationRequest", Output: "UpdateResourceConfigurationResponse",
+		Errors:   []string{"AccessDeniedException", "InternalServerException", "ResourceNotFoundException", "ServiceQuotaExceededException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[UpdateResourceConfigurationInput], NewOutput: model.New[UpdateResourceConfigurationOutput],
+	},
+	{
+		Name: "UpdateResourceGateway", Method: "PATCH", Path: "/resourcegateways/{resourceGatewayIdentifier}", Status: 200, Input: "UpdateResourceGatewayRequest", Output: "UpdateResourceGatewayResponse",
+		Errors:   []string{"AccessDeniedException", "ConflictException", "InternalServerException", "ResourceNotFoundException", "ThrottlingException", "ValidationException"},
+		NewInput: model.New[UpdateResourceGatewayInput], NewOutput: model.New[UpdateResourceGatewayOutput],
 	},
 	{
 		Name: "UpdateRule", Method: "PATCH", Path: "/services/{serviceIdentifier}/listeners/{listenerIdentifier}/rules/{ruleIdentifier}", Status: 200, Input: "UpdateRuleRequest", Output: "UpdateRuleResponse",

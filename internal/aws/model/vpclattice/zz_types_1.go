@@ -17,6 +17,10 @@ type AccessLogSubscriptionSummary struct {
 	LastUpdatedAt         *time.Time
 }
 
+type ArnResource struct {
+	Arn *string
+}
+
 type BatchUpdateRuleInput struct {
 	ServiceIdentifier  *string
 	ListenerIdentifier *string
@@ -26,6 +30,10 @@ type BatchUpdateRuleInput struct {
 type BatchUpdateRuleOutput struct {
 	Successful   []RuleUpdateSuccess
 	Unsuccessful []RuleUpdateFailure
+}
+
+type CidrResource struct {
+	CidrRanges []string
 }
 
 type CreateAccessLogSubscriptionInput struct {
@@ -64,6 +72,67 @@ type CreateListenerOutput struct {
 	ServiceArn    *string
 	ServiceId     *string
 	DefaultAction *RuleAction
+}
+
+type CreateResourceConfigurationInput struct {
+	Name                                      *string
+	Type                                      *string
+	PortRanges                                []string
+	Protocol                                  *string
+	ResourceGatewayIdentifier                 *string
+	ResourceConfigurationGroupIdentifier      *string
+	ResourceConfigurationDefinition           *ResourceConfigurationDefinition
+	AllowAssociationToShareableServiceNetwork *bool
+	CustomDomainName                          *string
+	GroupDomain                               *string
+	DomainVerificationIdentifier              *string
+	ClientToken                               *string
+	Tags                                      map[string]string
+}
+
+type CreateResourceConfigurationOutput struct {
+	Id                                        *string
+	Name                                      *string
+	Arn                                       *string
+	ResourceGatewayId                         *string
+	ResourceConfigurationGroupId              *string
+	Type                                      *string
+	PortRanges                                []string
+	Protocol                                  *string
+	Status                                    *string
+	ResourceConfigurationDefinition           *ResourceConfigurationDefinition
+	AllowAssociationToShareableServiceNetwork *bool
+	CreatedAt                                 *time.Time
+	FailureReason                             *string
+	CustomDomainName                          *string
+	DomainVerificationId                      *string
+	GroupDomain                               *string
+	DomainVerificationArn                     *string
+}
+
+type CreateResourceGatewayInput struct {
+	ClientToken                 *string
+	Name                        *string
+	VpcIdentifier               *string
+	SubnetIds                   []string
+	SecurityGroupIds            []string
+	IpAddressType               *string
+	Ipv4AddressesPerEni         *int32
+	ResourceConfigDnsResolution *string
+	Tags                        map[string]string
+}
+
+type CreateResourceGatewayOutput struct {
+	Name                        *string
+	Id                          *string
+	Arn                         *string
+	Status                      *string
+	VpcIdentifier               *string
+	SubnetIds                   []string
+	SecurityGroupIds            []string
+	IpAddressType               *string
+	Ipv4AddressesPerEni         *int32
+	ResourceConfigDnsResolution *string
 }
 
 type CreateRuleInput struct {
@@ -207,12 +276,49 @@ type DeleteAuthPolicyInput struct {
 type DeleteAuthPolicyOutput struct {
 }
 
+type DeleteDomainVerificationInput struct {
+	DomainVerificationIdentifier *string
+}
+
+type DeleteDomainVerificationOutput struct {
+}
+
 type DeleteListenerInput struct {
 	ServiceIdentifier  *string
 	ListenerIdentifier *string
 }
 
 type DeleteListenerOutput struct {
+}
+
+type DeleteResourceConfigurationInput struct {
+	ResourceConfigurationIdentifier *string
+}
+
+type DeleteResourceConfigurationOutput struct {
+}
+
+type DeleteResourceEndpointAssociationInput struct {
+	ResourceEndpointAssociationIdentifier *string
+}
+
+type DeleteResourceEndpointAssociationOutput struct {
+	Id                       *string
+	Arn                      *string
+	ResourceConfigurationId  *string
+	ResourceConfigurationArn *string
+	VpcEndpointId            *string
+}
+
+type DeleteResourceGatewayInput struct {
+	ResourceGatewayIdentifier *string
+}
+
+type DeleteResourceGatewayOutput struct {
+	Id     *string
+	Arn    *string
+	Name   *string
+	Status *string
 }
 
 type DeleteResourcePolicyInput struct {
@@ -309,6 +415,22 @@ type DnsOptions struct {
 	PrivateDnsSpecifiedDomains []string
 }
 
+type DnsResource struct {
+	DomainName    *string
+	IpAddressType *string
+}
+
+type DomainVerificationSummary struct {
+	Id               *string
+	Arn              *string
+	DomainName       *string
+	Status           *string
+	TxtMethodConfig  *TxtMethodConfig
+	CreatedAt        *time.Time
+	LastVerifiedTime *time.Time
+	Tags             map[string]string
+}
+
 type FixedResponseAction struct {
 	StatusCode *int32
 }
@@ -343,6 +465,21 @@ type GetAuthPolicyOutput struct {
 	LastUpdatedAt *time.Time
 }
 
+type GetDomainVerificationInput struct {
+	DomainVerificationIdentifier *string
+}
+
+type GetDomainVerificationOutput struct {
+	Id               *string
+	Arn              *string
+	DomainName       *string
+	Status           *string
+	TxtMethodConfig  *TxtMethodConfig
+	CreatedAt        *time.Time
+	LastVerifiedTime *time.Time
+	Tags             map[string]string
+}
+
 type GetListenerInput struct {
 	ServiceIdentifier  *string
 	ListenerIdentifier *string
@@ -361,194 +498,58 @@ type GetListenerOutput struct {
 	LastUpdatedAt *time.Time
 }
 
+type GetResourceConfigurationInput struct {
+	ResourceConfigurationIdentifier *string
+}
+
+type GetResourceConfigurationOutput struct {
+	Id                                        *string
+	Name                                      *string
+	Arn                                       *string
+	ResourceGatewayId                         *string
+	ResourceConfigurationGroupId              *string
+	Type                                      *string
+	AllowAssociationToShareableServiceNetwork *bool
+	PortRanges                                []string
+	Protocol                                  *string
+	CustomDomainName                          *string
+	Status                                    *string
+	ResourceConfigurationDefinition           *ResourceConfigurationDefinition
+	CreatedAt                                 *time.Time
+	AmazonManaged                             *bool
+	FailureReason                             *string
+	LastUpdatedAt                             *time.Time
+	DomainVerificationId                      *string
+	DomainVerificationArn                     *string
+	DomainVerificationStatus                  *string
+	GroupDomain                               *string
+}
+
+type GetResourceGatewayInput struct {
+	ResourceGatewayIdentifier *string
+}
+
+type GetResourceGatewayOutput struct {
+	Name                        *string
+	Id                          *string
+	Arn                         *string
+	Status                      *string
+	VpcId                       *string
+	SubnetIds                   []string
+	ServiceManaged              *bool
+	ManagedBy                   *string
+	SecurityGroupIds            []string
+	IpAddressType               *string
+	Ipv4AddressesPerEni         *int32
+	ResourceConfigDnsResolution *string
+	CreatedAt                   *time.Time
+	LastUpdatedAt               *time.Time
+}
+
 type GetResourcePolicyInput struct {
 	ResourceArn *string
 }
 
 type GetResourcePolicyOutput struct {
 	Policy *string
-}
-
-type GetRuleInput struct {
-	ServiceIdentifier  *string
-	ListenerIdentifier *string
-	RuleIdentifier     *string
-}
-
-type GetRuleOutput struct {
-	Arn           *string
-	Id            *string
-	Name          *string
-	IsDefault     *bool
-	Match         *RuleMatch
-	Priority      *int32
-	Action        *RuleAction
-	CreatedAt     *time.Time
-	LastUpdatedAt *time.Time
-}
-
-type GetServiceInput struct {
-	ServiceIdentifier *string
-}
-
-type GetServiceNetworkInput struct {
-	ServiceNetworkIdentifier *string
-}
-
-type GetServiceNetworkOutput struct {
-	Id                         *string
-	Name                       *string
-	CreatedAt                  *time.Time
-	LastUpdatedAt              *time.Time
-	Arn                        *string
-	AuthType                   *string
-	SharingConfig              *SharingConfig
-	NumberOfAssociatedVPCs     *int64
-	NumberOfAssociatedServices *int64
-}
-
-type GetServiceNetworkResourceAssociationInput struct {
-	ServiceNetworkResourceAssociationIdentifier *string
-}
-
-type GetServiceNetworkResourceAssociationOutput struct {
-	Id                        *string
-	Arn                       *string
-	Status                    *string
-	CreatedBy                 *string
-	CreatedAt                 *time.Time
-	ResourceConfigurationId   *string
-	ResourceConfigurationArn  *string
-	ResourceConfigurationName *string
-	ServiceNetworkId          *string
-	ServiceNetworkArn         *string
-	ServiceNetworkName        *string
-	FailureReason             *string
-	FailureCode               *string
-	LastUpdatedAt             *time.Time
-	PrivateDnsEntry           *DnsEntry
-	PrivateDnsEnabled         *bool
-	DnsEntry                  *DnsEntry
-	IsManagedAssociation      *bool
-	DomainVerificationStatus  *string
-}
-
-type GetServiceNetworkServiceAssociationInput struct {
-	ServiceNetworkServiceAssociationIdentifier *string
-}
-
-type GetServiceNetworkServiceAssociationOutput struct {
-	Id                 *string
-	Status             *string
-	Arn                *string
-	CreatedBy          *string
-	CreatedAt          *time.Time
-	ServiceId          *string
-	ServiceName        *string
-	ServiceArn         *string
-	ServiceNetworkId   *string
-	ServiceNetworkName *string
-	ServiceNetworkArn  *string
-	DnsEntry           *DnsEntry
-	CustomDomainName   *string
-	FailureMessage     *string
-	FailureCode        *string
-}
-
-type GetServiceNetworkVpcAssociationInput struct {
-	ServiceNetworkVpcAssociationIdentifier *string
-}
-
-type GetServiceNetworkVpcAssociationOutput struct {
-	Id                 *string
-	Status             *string
-	Arn                *string
-	CreatedBy          *string
-	CreatedAt          *time.Time
-	ServiceNetworkId   *string
-	ServiceNetworkName *string
-	ServiceNetworkArn  *string
-	VpcId              *string
-	SecurityGroupIds   []string
-	PrivateDnsEnabled  *bool
-	FailureMessage     *string
-	FailureCode        *string
-	LastUpdatedAt      *time.Time
-	DnsOptions         *DnsOptions
-}
-
-type GetServiceOutput struct {
-	Id                 *string
-	Name               *string
-	Arn                *string
-	CreatedAt          *time.Time
-	LastUpdatedAt      *time.Time
-	DnsEntry           *DnsEntry
-	CustomDomainName   *string
-	CertificateArn     *string
-	Status             *string
-	AuthType           *string
-	IdleTimeoutSeconds *int32
-	FailureCode        *string
-	FailureMessage     *string
-}
-
-type GetTargetGroupInput struct {
-	TargetGroupIdentifier *string
-}
-
-type GetTargetGroupOutput struct {
-	Id             *string
-	Arn            *string
-	Name           *string
-	Type           *string
-	Config         *TargetGroupConfig
-	CreatedAt      *time.Time
-	LastUpdatedAt  *time.Time
-	Status         *string
-	ServiceArns    []string
-	FailureMessage *string
-	FailureCode    *string
-}
-
-type HeaderMatch struct {
-	Name          *string
-	Match         *HeaderMatchType
-	CaseSensitive *bool
-}
-
-type HeaderMatchType struct {
-	Exact    *string
-	Prefix   *string
-	Contains *string
-}
-
-type HealthCheckConfig struct {
-	Enabled                    *bool
-	Protocol                   *string
-	ProtocolVersion            *string
-	Port                       *int32
-	Path                       *string
-	HealthCheckIntervalSeconds *int32
-	HealthCheckTimeoutSeconds  *int32
-	HealthyThresholdCount      *int32
-	UnhealthyThresholdCount    *int32
-	Matcher                    *Matcher
-}
-
-type HttpMatch struct {
-	Method        *string
-	PathMatch     *PathMatch
-	HeaderMatches []HeaderMatch
-}
-
-type ListAccessLogSubscriptionsInput struct {
-	ResourceIdentifier *string
-	MaxResults         *int32
-	NextToken          *string
-}
-
-type ListAccessLogSubscriptionsOutput struct {
-	Items     []AccessLogSubscriptionSummary
-	NextToken *string
 }

@@ -6,6 +6,204 @@ import (
 	"time"
 )
 
+type GetRuleInput struct {
+	ServiceIdentifier  *string
+	ListenerIdentifier *string
+	RuleIdentifier     *string
+}
+
+type GetRuleOutput struct {
+	Arn           *string
+	Id            *string
+	Name          *string
+	IsDefault     *bool
+	Match         *RuleMatch
+	Priority      *int32
+	Action        *RuleAction
+	CreatedAt     *time.Time
+	LastUpdatedAt *time.Time
+}
+
+type GetServiceInput struct {
+	ServiceIdentifier *string
+}
+
+type GetServiceNetworkInput struct {
+	ServiceNetworkIdentifier *string
+}
+
+type GetServiceNetworkOutput struct {
+	Id                         *string
+	Name                       *string
+	CreatedAt                  *time.Time
+	LastUpdatedAt              *time.Time
+	Arn                        *string
+	AuthType                   *string
+	SharingConfig              *SharingConfig
+	NumberOfAssociatedVPCs     *int64
+	NumberOfAssociatedServices *int64
+}
+
+type GetServiceNetworkResourceAssociationInput struct {
+	ServiceNetworkResourceAssociationIdentifier *string
+}
+
+type GetServiceNetworkResourceAssociationOutput struct {
+	Id                        *string
+	Arn                       *string
+	Status                    *string
+	CreatedBy                 *string
+	CreatedAt                 *time.Time
+	ResourceConfigurationId   *string
+	ResourceConfigurationArn  *string
+	ResourceConfigurationName *string
+	ServiceNetworkId          *string
+	ServiceNetworkArn         *string
+	ServiceNetworkName        *string
+	FailureReason             *string
+	FailureCode               *string
+	LastUpdatedAt             *time.Time
+	PrivateDnsEntry           *DnsEntry
+	PrivateDnsEnabled         *bool
+	DnsEntry                  *DnsEntry
+	IsManagedAssociation      *bool
+	DomainVerificationStatus  *string
+}
+
+type GetServiceNetworkServiceAssociationInput struct {
+	ServiceNetworkServiceAssociationIdentifier *string
+}
+
+type GetServiceNetworkServiceAssociationOutput struct {
+	Id                 *string
+	Status             *string
+	Arn                *string
+	CreatedBy          *string
+	CreatedAt          *time.Time
+	ServiceId          *string
+	ServiceName        *string
+	ServiceArn         *string
+	ServiceNetworkId   *string
+	ServiceNetworkName *string
+	ServiceNetworkArn  *string
+	DnsEntry           *DnsEntry
+	CustomDomainName   *string
+	FailureMessage     *string
+	FailureCode        *string
+}
+
+type GetServiceNetworkVpcAssociationInput struct {
+	ServiceNetworkVpcAssociationIdentifier *string
+}
+
+type GetServiceNetworkVpcAssociationOutput struct {
+	Id                 *string
+	Status             *string
+	Arn                *string
+	CreatedBy          *string
+	CreatedAt          *time.Time
+	ServiceNetworkId   *string
+	ServiceNetworkName *string
+	ServiceNetworkArn  *string
+	VpcId              *string
+	SecurityGroupIds   []string
+	PrivateDnsEnabled  *bool
+	FailureMessage     *string
+	FailureCode        *string
+	LastUpdatedAt      *time.Time
+	DnsOptions         *DnsOptions
+}
+
+type GetServiceOutput struct {
+	Id                 *string
+	Name               *string
+	Arn                *string
+	CreatedAt          *time.Time
+	LastUpdatedAt      *time.Time
+	DnsEntry           *DnsEntry
+	CustomDomainName   *string
+	CertificateArn     *string
+	Status             *string
+	AuthType           *string
+	IdleTimeoutSeconds *int32
+	FailureCode        *string
+	FailureMessage     *string
+}
+
+type GetTargetGroupInput struct {
+	TargetGroupIdentifier *string
+}
+
+type GetTargetGroupOutput struct {
+	Id             *string
+	Arn            *string
+	Name           *string
+	Type           *string
+	Config         *TargetGroupConfig
+	CreatedAt      *time.Time
+	LastUpdatedAt  *time.Time
+	Status         *string
+	ServiceArns    []string
+	FailureMessage *string
+	FailureCode    *string
+}
+
+type HeaderMatch struct {
+	Name          *string
+	Match         *HeaderMatchType
+	CaseSensitive *bool
+}
+
+type HeaderMatchType struct {
+	Exact    *string
+	Prefix   *string
+	Contains *string
+}
+
+type HealthCheckConfig struct {
+	Enabled                    *bool
+	Protocol                   *string
+	ProtocolVersion            *string
+	Port                       *int32
+	Path                       *string
+	HealthCheckIntervalSeconds *int32
+	HealthCheckTimeoutSeconds  *int32
+	HealthyThresholdCount      *int32
+	UnhealthyThresholdCount    *int32
+	Matcher                    *Matcher
+}
+
+type HttpMatch struct {
+	Method        *string
+	PathMatch     *PathMatch
+	HeaderMatches []HeaderMatch
+}
+
+type IpResource struct {
+	IpAddress *string
+}
+
+type ListAccessLogSubscriptionsInput struct {
+	ResourceIdentifier *string
+	MaxResults         *int32
+	NextToken          *string
+}
+
+type ListAccessLogSubscriptionsOutput struct {
+	Items     []AccessLogSubscriptionSummary
+	NextToken *string
+}
+
+type ListDomainVerificationsInput struct {
+	MaxResults *int32
+	NextToken  *string
+}
+
+type ListDomainVerificationsOutput struct {
+	Items     []DomainVerificationSummary
+	NextToken *string
+}
+
 type ListListenersInput struct {
 	ServiceIdentifier *string
 	MaxResults        *int32
@@ -14,6 +212,43 @@ type ListListenersInput struct {
 
 type ListListenersOutput struct {
 	Items     []ListenerSummary
+	NextToken *string
+}
+
+type ListResourceConfigurationsInput struct {
+	ResourceGatewayIdentifier            *string
+	ResourceConfigurationGroupIdentifier *string
+	DomainVerificationIdentifier         *string
+	MaxResults                           *int32
+	NextToken                            *string
+}
+
+type ListResourceConfigurationsOutput struct {
+	Items     []ResourceConfigurationSummary
+	NextToken *string
+}
+
+type ListResourceEndpointAssociationsInput struct {
+	ResourceConfigurationIdentifier       *string
+	ResourceEndpointAssociationIdentifier *string
+	VpcEndpointId                         *string
+	VpcEndpointOwner                      *string
+	MaxResults                            *int32
+	NextToken                             *string
+}
+
+type ListResourceEndpointAssociationsOutput struct {
+	Items     []ResourceEndpointAssociationSummary
+	NextToken *string
+}
+
+type ListResourceGatewaysInput struct {
+	MaxResults *int32
+	NextToken  *string
+}
+
+type ListResourceGatewaysOutput struct {
+	Items     []ResourceGatewaySummary
 	NextToken *string
 }
 
@@ -153,6 +388,11 @@ type PathMatchType struct {
 	Prefix *string
 }
 
+type PayerResponsibilityEntry struct {
+	Scope                   *string
+	PayerResponsibilityType *string
+}
+
 type PutAuthPolicyInput struct {
 	ResourceIdentifier *string
 	Policy             *string
@@ -179,6 +419,57 @@ type RegisterTargetsInput struct {
 type RegisterTargetsOutput struct {
 	Successful   []Target
 	Unsuccessful []TargetFailure
+}
+
+type ResourceConfigurationDefinition struct {
+	DnsResource  *DnsResource
+	IpResource   *IpResource
+	ArnResource  *ArnResource
+	CidrResource *CidrResource
+}
+
+type ResourceConfigurationSummary struct {
+	Id                           *string
+	Name                         *string
+	Arn                          *string
+	ResourceGatewayId            *string
+	ResourceConfigurationGroupId *string
+	Type                         *string
+	Status                       *string
+	AmazonManaged                *bool
+	CreatedAt                    *time.Time
+	LastUpdatedAt                *time.Time
+	CustomDomainName             *string
+	DomainVerificationId         *string
+	GroupDomain                  *string
+}
+
+type ResourceEndpointAssociationSummary struct {
+	Id                        *string
+	Arn                       *string
+	ResourceConfigurationId   *string
+	ResourceConfigurationArn  *string
+	ResourceConfigurationName *string
+	VpcEndpointId             *string
+	VpcEndpointOwner          *string
+	CreatedBy                 *string
+	CreatedAt                 *time.Time
+	PayerResponsibility       []PayerResponsibilityEntry
+}
+
+type ResourceGatewaySummary struct {
+	Name                        *string
+	Id                          *string
+	Arn                         *string
+	Status                      *string
+	VpcIdentifier               *string
+	SubnetIds                   []string
+	SecurityGroupIds            []string
+	IpAddressType               *string
+	Ipv4AddressesPerEni         *int32
+	ResourceConfigDnsResolution *string
+	CreatedAt                   *time.Time
+	LastUpdatedAt               *time.Time
 }
 
 type RuleAction struct {
@@ -250,236 +541,4 @@ type ServiceNetworkResourceAssociationSummary struct {
 	IsManagedAssociation      *bool
 	FailureCode               *string
 	PrivateDnsEnabled         *bool
-}
-
-type ServiceNetworkServiceAssociationSummary struct {
-	Id                 *string
-	Status             *string
-	Arn                *string
-	CreatedBy          *string
-	CreatedAt          *time.Time
-	ServiceId          *string
-	ServiceName        *string
-	ServiceArn         *string
-	ServiceNetworkId   *string
-	ServiceNetworkName *string
-	ServiceNetworkArn  *string
-	DnsEntry           *DnsEntry
-	CustomDomainName   *string
-}
-
-type ServiceNetworkSummary struct {
-	Id                                       *string
-	Name                                     *string
-	Arn                                      *string
-	CreatedAt                                *time.Time
-	LastUpdatedAt                            *time.Time
-	NumberOfAssociatedVPCs                   *int64
-	NumberOfAssociatedServices               *int64
-	NumberOfAssociatedResourceConfigurations *int64
-}
-
-type ServiceNetworkVpcAssociationSummary struct {
-	Id                 *string
-	Arn                *string
-	Status             *string
-	CreatedBy          *string
-	CreatedAt          *time.Time
-	ServiceNetworkId   *string
-	ServiceNetworkName *string
-	ServiceNetworkArn  *string
-	PrivateDnsEnabled  *bool
-	DnsOptions         *DnsOptions
-	VpcId              *string
-	LastUpdatedAt      *time.Time
-}
-
-type ServiceSummary struct {
-	Id               *string
-	Name             *string
-	Arn              *string
-	CreatedAt        *time.Time
-	LastUpdatedAt    *time.Time
-	DnsEntry         *DnsEntry
-	CustomDomainName *string
-	Status           *string
-}
-
-type SharingConfig struct {
-	Enabled *bool
-}
-
-type TagResourceInput struct {
-	ResourceArn *string
-	Tags        map[string]string
-}
-
-type TagResourceOutput struct {
-}
-
-type Target struct {
-	Id   *string
-	Port *int32
-}
-
-type TargetFailure struct {
-	Id             *string
-	Port           *int32
-	FailureCode    *string
-	FailureMessage *string
-}
-
-type TargetGroupConfig struct {
-	Port                        *int32
-	Protocol                    *string
-	ProtocolVersion             *string
-	IpAddressType               *string
-	VpcIdentifier               *string
-	HealthCheck                 *HealthCheckConfig
-	LambdaEventStructureVersion *string
-}
-
-type TargetGroupSummary struct {
-	Id                          *string
-	Arn                         *string
-	Name                        *string
-	Type                        *string
-	CreatedAt                   *time.Time
-	Port                        *int32
-	Protocol                    *string
-	IpAddressType               *string
-	VpcIdentifier               *string
-	LastUpdatedAt               *time.Time
-	Status                      *string
-	ServiceArns                 []string
-	LambdaEventStructureVersion *string
-}
-
-type TargetSummary struct {
-	Id         *string
-	Port       *int32
-	Status     *string
-	ReasonCode *string
-}
-
-type UntagResourceInput struct {
-	ResourceArn *string
-	TagKeys     []string
-}
-
-type UntagResourceOutput struct {
-}
-
-type UpdateAccessLogSubscriptionInput struct {
-	AccessLogSubscriptionIdentifier *string
-	DestinationArn                  *string
-}
-
-type UpdateAccessLogSubscriptionOutput struct {
-	Id             *string
-	Arn            *string
-	ResourceId     *string
-	ResourceArn    *string
-	DestinationArn *string
-}
-
-type UpdateListenerInput struct {
-	ServiceIdentifier  *string
-	ListenerIdentifier *string
-	DefaultAction      *RuleAction
-}
-
-type UpdateListenerOutput struct {
-	Arn           *string
-	Id            *string
-	Name          *string
-	Protocol      *string
-	Port          *int32
-	ServiceArn    *string
-	ServiceId     *string
-	DefaultAction *RuleAction
-}
-
-type UpdateRuleInput struct {
-	ServiceIdentifier  *string
-	ListenerIdentifier *string
-	RuleIdentifier     *string
-	Match              *RuleMatch
-	Priority           *int32
-	Action             *RuleAction
-}
-
-type UpdateRuleOutput struct {
-	Arn       *string
-	Id        *string
-	Name      *string
-	IsDefault *bool
-	Match     *RuleMatch
-	Priority  *int32
-	Action    *RuleAction
-}
-
-type UpdateServiceInput struct {
-	ServiceIdentifier  *string
-	CertificateArn     *string
-	AuthType           *string
-	IdleTimeoutSeconds *int32
-}
-
-type UpdateServiceNetworkInput struct {
-	ServiceNetworkIdentifier *string
-	AuthType                 *string
-}
-
-type UpdateServiceNetworkOutput struct {
-	Id       *string
-	Name     *string
-	Arn      *string
-	AuthType *string
-}
-
-type UpdateServiceNetworkVpcAssociationInput struct {
-	ServiceNetworkVpcAssociationIdentifier *string
-	SecurityGroupIds                       []string
-	PrivateDnsEnabled                      *bool
-	DnsOptions                             *DnsOptions
-}
-
-type UpdateServiceNetworkVpcAssociationOutput struct {
-	Id                *string
-	Arn               *string
-	Status            *string
-	CreatedBy         *string
-	SecurityGroupIds  []string
-	PrivateDnsEnabled *bool
-	DnsOptions        *DnsOptions
-}
-
-type UpdateServiceOutput struct {
-	Id                 *string
-	Arn                *string
-	Name               *string
-	CustomDomainName   *string
-	CertificateArn     *string
-	AuthType           *string
-	IdleTimeoutSeconds *int32
-}
-
-type UpdateTargetGroupInput struct {
-	TargetGroupIdentifier *string
-	HealthCheck           *HealthCheckConfig
-}
-
-type UpdateTargetGroupOutput struct {
-	Id     *string
-	Arn    *string
-	Name   *string
-	Type   *string
-	Config *TargetGroupConfig
-	Status *string
-}
-
-type WeightedTargetGroup struct {
-	TargetGroupIdentifier *string
-	Weight                *int32
 }
