@@ -2,10 +2,8 @@ package proxy
 
 import (
 	"encoding/json"
-	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -120,25 +118,6 @@ func TestLocation(t *testing.T) {
 		if got := tc.to.For(request(t, to("/p/x?k=v")), 8080); got != tc.want {
 			t.Errorf("%+v leads to %s, want %s", tc.to, got, tc.want)
 		}
-	}
-}
-
-// TestRecordEscapes holds that no request can break the JSON of its record.
-func TestRecordEscapes(t *testing.T) {
-	var c Record
-	c.Begin(&Front{VPC: &VPC{ID: "vpc-1"}}, netip.MustParseAddrPort("10.0.0.1:5"), time.Unix(1722774088, 0))
-	c.Describe(request(t, "GET /\"\\\xff HTTP/1.1\r\nHost: x\r\nUser-Agent: a\"b\tc\u00e9\r\n\r\n"), `i"d`)
-	var m map[string]any
-	if err := json.Unmarshal(c.AppendJSON(nil), &m); err != nil {
-		t.Fatal(err)
-	}
-	for k, want := range map[string]any{"requestPath": "/\"\\\ufffd", "userAgent": "a\"b\tc\u00e9", "requestId": `i"d`, "startTime": "2024-08-04T12:21:28Z", "serviceArn": "-", "sslCipher": "-"} {
-		if m[k] != want {
-			t.Errorf("%s is %q, want %q", k, m[k], want)
-		}
-	}
-	if len(m) != 36 {
-		t.Errorf("%d members", len(m))
 	}
 }
 

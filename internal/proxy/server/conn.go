@@ -266,9 +266,7 @@ func (c *conn) finish() {
 	}
 	c.srv.journal.Add(&c.note, rec)
 	if c.srv.AccessLog != nil {
-		text := rec.AppendJSON(c.out.buf[:0])
-		c.srv.logs.add(rec, text)
-		c.out.buf = text[:0]
+		c.srv.logs.add(rec)
 	}
 }
 

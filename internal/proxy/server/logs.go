@@ -1,6 +1,7 @@
 package server
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,16 +11,20 @@ import (
 )
 
 const (
-	// maxLogWaiting bounds the text of the records that wait for the sink.
-	maxLogWaiting = 4 << 20
-	// logBatchSize is that of the text of a batch: little enough to stay in a processor's cache until it is written.
-	logBatchSize = 256 << 10
-	logPause     = 10 * time.Millisecond
+	// A batch is as many records, or as much text of their heads, as stay in a processor's cache until they are written.
+	logBatchRecords = 2 << 10
+	logBatchText    = 512 << 10
+	// maxLogWaiting bounds how many full batches wait for the sink.
+	maxLogWaiting = 4
+	// logChunk is how much text the sink is handed at once.
+	logChunk = 128 << 10
+	logPause = 50 * time.Millisecond
 	// logGrace is how long the sink may take for the last records.
 	logGrace = 2 * time.Second
 )
 
-// logQueue gathers access records from connections for the one goroutine that hands them to the sink.
+// logQueue gathers access records from connections for the one goroutine that writes them and hands them to the sink. It does
+// so seldom and much at once: the system calls of a sink that is never at rest would keep the runtime's monitor awake.
 type logQueue struct {
 	sink    AccessLog
 	dropped *atomic.Int64
@@ -31,57 +36,64 @@ type logQueue struct {
 	mu      sync.Mutex
 	filling *logBatch
 	waiting []*logBatch // full ones, the oldest first
-	size    int         // of the text of both
 	spare   *logBatch   // without records; or nil
+
+	// What follows is the goroutine's own.
+	writer proxy.RecordWriter
+	chunk  []AccessRecord
+	text   []byte // of the chunk's records, one after the other
+	ends   []int  // of each in text
 }
 
-// logBatch is records and their texts, one after the other.
+// logBatch is records and what they tell of their requests' heads.
 type logBatch struct {
-	records []AccessRecord
+	records []proxy.Record
 	text    []byte
-	ends    []int // of each record in text
 }
 
-func newLogBatch() *logBatch { return &logBatch{text: make([]byte, 0, logBatchSize)} }
+func newLogBatch() *logBatch { return &logBatch{text: make([]byte, 0, logBatchText)} }
+
+// room reports whether the batch takes a record with so much text.
+func (b *logBatch) room(text int) bool {
+	return len(b.records) < logBatchRecords && len(b.text)+text <= cap(b.text)
+}
 
 func newLogQueue(sink AccessLog, dropped *atomic.Int64) *logQueue {
 	return &logQueue{sink: sink, dropped: dropped, some: make(chan struct{}, 1), full: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}), filling: newLogBatch()}
 }
 
-// add takes a record with its text. It never waits for the sink: where that has fallen far behind the record is dropped and counted.
-func (q *logQueue) add(c *proxy.Record, text []byte) {
-	r := AccessRecord{Time: c.Start}
-	if c.VPC.Network != nil {
-		r.Network = c.VPC.Network.ARN
-	}
-	if c.Service != nil {
-		r.Service = c.Service.ARN
-	}
+// add takes a record. It never waits for the sink: where that has fallen far behind the record is dropped and counted.
+func (q *logQueue) add(c *proxy.Record) {
+	text := c.Length()
 	q.mu.Lock()
-	if q.size+len(text) > maxLogWaiting {
-		q.mu.Unlock()
-		q.dropped.Add(1)
-		return
-	}
-	full := len(q.filling.text)+len(text) > logBatchSize && len(q.filling.records) > 0
+	full := !q.filling.room(text)
 	if full {
-		q.waiting = append(q.waiting, q.filling)
-		if q.filling, q.spare = q.spare, nil; q.filling == nil {
-			q.filling = newLogBatch()
+		if len(q.waiting) == maxLogWaiting {
+			q.mu.Unlock()
+			q.dropped.Add(1)
+			return
 		}
+		q.waiting = append(q.waiting, q.filling)
+		q.refill()
 	}
 	b := q.filling
-	b.text = append(b.text, text...)
-	b.records, b.ends = append(b.records, r), append(b.ends, len(b.text))
-	first := q.size == 0
-	q.size += len(text)
+	first := len(b.records) == 0 && len(q.waiting) == 0
+	b.records = append(b.records, *c)
+	b.text = b.records[len(b.records)-1].Keep(b.text)
 	q.mu.Unlock()
 	if first {
 		signal(q.some)
 	}
 	if full {
 		signal(q.full)
+	}
+}
+
+// refill has an empty batch be filled. The caller holds mu.
+func (q *logQueue) refill() {
+	if q.filling, q.spare = q.spare, nil; q.filling == nil {
+		q.filling = newLogBatch()
 	}
 }
 
@@ -117,22 +129,52 @@ func (q *logQueue) run() {
 // flush hands over what waits.
 func (q *logQueue) flush() {
 	for b := q.next(nil); b != nil; b = q.next(b) {
-		from := 0
-		for i, end := range b.ends {
-			b.records[i].JSON = unsafe.String(&b.text[from], end-from)
-			from = end
+		for i := range b.records {
+			q.write(&b.records[i])
 		}
-		q.sink.Write(b.records)
+		q.hand()
 		clear(b.records)
-		b.records, b.text, b.ends = b.records[:0], b.text[:0], b.ends[:0]
+		b.records, b.text = b.records[:0], b.text[:0]
 	}
+}
+
+// write adds a record to the chunk, and hands that over when it is full.
+func (q *logQueue) write(c *proxy.Record) {
+	r := AccessRecord{Time: c.Start}
+	if c.VPC.Network != nil {
+		r.Network = c.VPC.Network.ARN
+	}
+	if c.Service != nil {
+		r.Service = c.Service.ARN
+	}
+	q.text = q.writer.Append(q.text, c)
+	q.chunk, q.ends = append(q.chunk, r), append(q.ends, len(q.text))
+	if len(q.text) >= logChunk {
+		q.hand()
+		runtime.Gosched()
+	}
+}
+
+// hand gives the chunk to the sink.
+func (q *logQueue) hand() {
+	if len(q.chunk) == 0 {
+		return
+	}
+	from := 0
+	for i, end := range q.ends {
+		q.chunk[i].JSON = unsafe.String(&q.text[from], end-from)
+		from = end
+	}
+	q.sink.Write(q.chunk)
+	clear(q.chunk)
+	q.chunk, q.text, q.ends = q.chunk[:0], q.text[:0], q.ends[:0]
 }
 
 // next takes back a batch that was handed over and returns the oldest one, or nil if there are no records.
 func (q *logQueue) next(used *logBatch) *logBatch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if used != nil && cap(used.text) == logBatchSize {
+	if used != nil {
 		q.spare = used
 	}
 	var b *logBatch
@@ -140,15 +182,10 @@ func (q *logQueue) next(used *logBatch) *logBatch {
 	case len(q.waiting) > 0:
 		b = q.waiting[0]
 		q.waiting = append(q.waiting[:0], q.waiting[1:]...)
-	case q.size > 0:
+	case len(q.filling.records) > 0:
 		b = q.filling
-		if q.filling, q.spare = q.spare, nil; q.filling == nil {
-			q.filling = newLogBatch()
-		}
-	default:
-		return nil
+		q.refill()
 	}
-	q.size -= len(b.text)
 	return b
 }
 

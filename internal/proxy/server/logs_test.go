@@ -48,7 +48,7 @@ func TestStalledLog(t *testing.T) {
 	<-log.entered
 	for f.Stats().LogDropped < 10 {
 		ask()
-		if asked > 2*maxLogWaiting/len(filler) {
+		if asked > 2*maxLogWaiting*logBatchText/len(filler) {
 			t.Fatal("records are not bounded")
 		}
 	}
