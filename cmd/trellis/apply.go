@@ -62,6 +62,8 @@ type host struct {
 	looked  time.Time
 	// again says that what works in the namespaces is to be tried again although the plan has not changed.
 	again bool
+	// said is what was last logged of what works in the namespaces, by its kind.
+	said map[string]string
 	// broken are the failures of what works in the namespaces, failed those of functions among them, failures all there are.
 	broken, failed, failures map[string]string
 }
@@ -202,12 +204,13 @@ func (h *host) serve(ctx context.Context, p plan.Host, running []*sandbox.Functi
 	again := h.again
 	h.again, h.broken = true, map[string]string{}
 	lacking := false
-	if err := h.listeners.Apply(ctx, p.Proxy); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	err := h.listeners.Apply(ctx, p.Proxy)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	h.complain("some listeners could not be opened", err)
+	if err != nil {
 		lacking = true
-		h.log.Warn("some listeners could not be opened", "error", err)
 		var all server.BindErrors
 		if !errors.As(err, &all) {
 			return err
@@ -224,12 +227,15 @@ func (h *host) serve(ctx context.Context, p plan.Host, running []*sandbox.Functi
 		lacking = lacking || retry
 	}
 	maps.Copy(h.broken, h.failed)
-	err := h.resolvers.Apply(ctx, h.names.Compile(p.Names))
+	err = h.resolvers.Apply(ctx, h.names.Compile(p.Names))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	h.complain("some resolvers could not be started", err)
 	var perVPC resolverserver.Errors
 	switch {
 	case errors.As(err, &perVPC):
 		lacking = true
-		h.log.Warn("some resolvers could not be started", "error", err)
 		for id, e := range perVPC {
 			h.broken[id] = e.Error()
 		}
@@ -238,6 +244,21 @@ func (h *host) serve(ctx context.Context, p plan.Host, running []*sandbox.Functi
 	}
 	h.again = lacking
 	return nil
+}
+
+// complain logs what is wrong, once for as long as it stays the same.
+func (h *host) complain(what string, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != "" && text != h.said[what] {
+		h.log.Warn(what, "error", text)
+	}
+	if h.said == nil {
+		h.said = map[string]string{}
+	}
+	h.said[what] = text
 }
 
 // prepare makes functions ready to run. It reports whether that should be tried again.

@@ -198,7 +198,9 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	running.Go(func() { finalize(run, view, log) })
 	running.Go(func() { pruneCode(run, view, plane.blobs, log) })
 	running.Go(func() { requests.Run(run) })
-	running.Go(func() { watchHealth(run, name, view, plane, log) })
+	if plane.proxy != nil {
+		running.Go(func() { watchHealth(run, name, view, plane.proxy, log) })
+	}
 
 	profiles := admin.NewProfiles(configPath(o), endpoint, o.region)
 	if err := profiles.Write(view.Snapshot()); err != nil && !fault.Is(disk.Full(err), fault.Unavailable) {

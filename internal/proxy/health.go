@@ -111,8 +111,10 @@ func (s *streak) observe(r Result, c HealthCheck) bool {
 // health is the health of every target that the current table uses. It outlives tables.
 type health struct {
 	epoch   atomic.Uint64
-	mu      sync.Mutex
+	mu      sync.Mutex // guards what follows
 	targets map[targetKey]*TargetState
+	// news are the groups, by ARN, of which something is to be told.
+	news map[string]bool
 }
 
 type targetKey struct {
@@ -132,7 +134,9 @@ type TargetState struct {
 	streak   streak
 }
 
-func newHealth() *health { return &health{targets: make(map[targetKey]*TargetState)} }
+func newHealth() *health {
+	return &health{targets: make(map[targetKey]*TargetState), news: make(map[string]bool)}
+}
 
 // target returns the state of a target, which starts as INITIAL.
 func (h *health) target(tg *TargetGroup, t *Target, checked bool) *TargetState {
@@ -145,6 +149,7 @@ func (h *health) target(tg *TargetGroup, t *Target, checked bool) *TargetState {
 		h.targets[key] = s
 	}
 	s.users++
+	h.news[tg.ARN] = true
 	if s.checked.Swap(checked) != checked {
 		s.mu.Lock()
 		s.streak = streak{status: Initial}
@@ -165,6 +170,7 @@ func (m *Member) End() { m.state.requests.Add(-1) }
 func (h *health) release(g *Group) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.news[g.ARN] = true
 	for _, m := range g.members {
 		if m.state.users--; m.state.users == 0 {
 			delete(h.targets, m.state.key)
@@ -177,11 +183,18 @@ func (s *TargetState) usable() bool { return !s.checked.Load() || s.healthy.Load
 // Observe takes in what a health check found.
 func (s *TargetState) Observe(r Result, c HealthCheck) {
 	s.mu.Lock()
+	before := s.streak
 	changed := s.streak.observe(r, c)
+	told := before.status != s.streak.status || before.reason != s.streak.reason || before.lastHTTPStatus != s.streak.lastHTTPStatus
 	s.healthy.Store(s.streak.status == Healthy)
 	s.mu.Unlock()
 	if changed {
 		s.health.epoch.Add(1)
+	}
+	if told {
+		s.health.mu.Lock()
+		s.health.news[s.key.group] = true
+		s.health.mu.Unlock()
 	}
 }
 
@@ -228,22 +241,53 @@ type TargetHealth struct {
 func (r *Router) Health() []TargetHealth {
 	var out []TargetHealth
 	for _, g := range r.groups {
-		for _, m := range g.members {
-			h := TargetHealth{Group: g.ARN, ID: m.ID, Port: m.Addr.Port(), Status: Unavailable}
-			if m.state.checked.Load() {
-				m.state.mu.Lock()
-				h.Status, h.Reason, h.HTTPStatus = m.state.streak.status, m.state.streak.reason, m.state.streak.lastHTTPStatus
-				m.state.mu.Unlock()
-			}
-			if m.Draining {
-				h.Status = Drained
-				if m.state.requests.Load() > 0 {
-					h.Status = Draining
-				}
-			}
-			out = append(out, h)
-		}
+		out = append(out, g.told()...)
 	}
 	slices.SortStableFunc(out, func(a, b TargetHealth) int { return cmp.Compare(a.Group, b.Group) })
 	return out
+}
+
+// HealthNews returns, by ARN, the health of the targets of each group of which something may have changed since it was asked
+// last. A group that is used no longer has none.
+func (r *Router) HealthNews() map[string][]TargetHealth {
+	r.health.mu.Lock()
+	news := r.health.news
+	r.health.news = make(map[string]bool)
+	r.health.mu.Unlock()
+	out := make(map[string][]TargetHealth, len(news)+len(r.leaving))
+	for _, arns := range []map[string]bool{news, r.leaving} {
+		for arn := range arns {
+			out[arn] = nil
+			if g := r.groups[arn]; g != nil {
+				out[arn] = g.told()
+			}
+		}
+	}
+	return out
+}
+
+// told is the health of the group's targets, in their order.
+func (g *Group) told() []TargetHealth {
+	out := make([]TargetHealth, 0, len(g.members))
+	for _, m := range g.members {
+		h := TargetHealth{Group: g.ARN, ID: m.ID, Port: m.Addr.Port(), Status: Unavailable}
+		if m.state.checked.Load() {
+			m.state.mu.Lock()
+			h.Status, h.Reason, h.HTTPStatus = m.state.streak.status, m.state.streak.reason, m.state.streak.lastHTTPStatus
+			m.state.mu.Unlock()
+		}
+		if m.Draining {
+			h.Status = Drained
+			if m.state.requests.Load() > 0 {
+				h.Status = Draining
+			}
+		}
+		out = append(out, h)
+	}
+	return out
+}
+
+// leaves reports whether a target of the group is draining: how many requests it has is news at any time.
+func (g *Group) leaves() bool {
+	return slices.ContainsFunc(g.members, func(m Member) bool { return m.Draining })
 }

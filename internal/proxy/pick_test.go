@@ -119,6 +119,45 @@ func TestDrained(t *testing.T) {
 	}
 }
 
+// TestHealthNews holds that only of groups in which something may have changed anything is told.
+func TestHealthNews(t *testing.T) {
+	red, blue := groupOf("red", true, "a", "b"), groupOf("blue", true, "a")
+	r, _ := routerOf(WeightedGroup{red, 1}, WeightedGroup{blue, 1})
+	news := func(want ...string) {
+		t.Helper()
+		got := []string{}
+		for arn, targets := range r.HealthNews() {
+			line := arn
+			for _, h := range targets {
+				line += " " + string(h.Status)
+			}
+			got = append(got, line)
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("the news are %q, want %q", got, want)
+		}
+	}
+	ok := func(arn string) {
+		c := r.groups[arn].Checks()[0]
+		c.State.Observe(Result{OK: true, Status: 200}, c.Config)
+	}
+	news(blue.ARN+" INITIAL", red.ARN+" INITIAL INITIAL")
+	news()
+	ok(blue.ARN)
+	news(blue.ARN + " HEALTHY")
+	ok(blue.ARN)
+	news()
+	gone := groupOf("red", true, "a", "b")
+	gone.Targets[1].Draining = true
+	update(r, WeightedGroup{gone, 1})
+	news(blue.ARN, red.ARN+" INITIAL DRAINED")
+	news(red.ARN + " INITIAL DRAINED")
+	update(r, WeightedGroup{groupOf("red", true, "a"), 1})
+	news(red.ARN + " INITIAL")
+	news()
+}
+
 // TestHealthOutlivesTables holds that a target keeps its health while tables name it, and begins anew when it returns.
 func TestHealthOutlivesTables(t *testing.T) {
 	r := NewRouter(nil)

@@ -24,6 +24,7 @@ type Router struct {
 	networks map[*ServiceNetwork]map[string]*service
 	services map[*Service]*service
 	groups   map[string]*Group // by ARN
+	leaving  map[string]bool   // those with targets that drain
 }
 
 // Changes is what an update changed.
@@ -55,7 +56,7 @@ type service struct {
 func NewRouter(reach func(*Target) any) *Router {
 	return &Router{
 		health: newHealth(), reach: reach, table: &Table{}, fronts: make(map[Binding]*Front),
-		networks: make(map[*ServiceNetwork]map[string]*service), services: make(map[*Service]*service), groups: make(map[string]*Group),
+		networks: make(map[*ServiceNetwork]map[string]*service), services: make(map[*Service]*service), groups: make(map[string]*Group), leaving: make(map[string]bool),
 	}
 }
 
@@ -66,10 +67,14 @@ func (r *Router) Update(t *Table) Changes {
 		if old != nil {
 			out.Gone = append(out.Gone, r.groups[old.ARN])
 			delete(r.groups, old.ARN)
+			delete(r.leaving, old.ARN)
 		}
 		if now != nil {
 			r.groups[now.ARN] = r.group(now)
 			out.Came = append(out.Came, r.groups[now.ARN])
+			if r.groups[now.ARN].leaves() {
+				r.leaving[now.ARN] = true
+			}
 		}
 	}
 	for old, now := range ordered.Diff(r.table.Services, t.Services, (*Service).Key) {

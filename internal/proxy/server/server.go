@@ -4,6 +4,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -234,6 +237,9 @@ func (s *Server) open(ctx context.Context, fronts map[proxy.Binding]*proxy.Front
 		s.sockets[b] = k
 		s.running.Go(k.accept)
 	}
+	slices.SortFunc(failed, func(a, b *BindError) int {
+		return cmp.Or(strings.Compare(a.Binding.Namespace, b.Binding.Namespace), a.Binding.Addr.Compare(b.Binding.Addr))
+	})
 	return failed
 }
 
@@ -354,6 +360,13 @@ func (s *Server) Health() []proxy.TargetHealth {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.router.Health()
+}
+
+// HealthNews returns, by ARN, the health of the targets of each group of which something may have changed since it was asked last.
+func (s *Server) HealthNews() map[string][]proxy.TargetHealth {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.router.HealthNews()
 }
 
 // Explain says how the newest request of that id was decided, if it is still remembered.
