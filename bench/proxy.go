@@ -367,5 +367,6 @@ func kernelShare(from map[string]*outcome) string {
 		}
 		return fmt.Sprintf("%.0f %%", 100*(1-report.Sample{Values: o.user}.Median()/cpu))
 	}
-	return fmt.Sprintf("%s of it is spent in the kernel (relay: %s): reading and writing sockets, and the other end's share of loopback.", share(trellis), share(relay))
+	return fmt.Sprintf("%s of it is spent in the kernel (relay: %s): receiving and sending, and the other end's share of loopback. "+
+		"The rest is the head read, decided on and composed anew, its access record, and the runtime's scheduler.", share(trellis), share(relay))
 }

@@ -12,13 +12,15 @@ import (
 
 const (
 	// A batch is as many records, or as much text of their heads, as stay in a processor's cache until they are written.
-	logBatchRecords = 2 << 10
-	logBatchText    = 512 << 10
+	logBatchRecords = 4 << 10
+	logBatchText    = 1 << 20
 	// maxLogWaiting bounds how many full batches wait for the sink.
-	maxLogWaiting = 4
+	maxLogWaiting = 2
 	// logChunk is how much text the sink is handed at once.
 	logChunk = 128 << 10
-	logPause = 50 * time.Millisecond
+	// logBreath leaves requests time between chunks of a batch that is not full. It is a few times what a chunk takes.
+	logBreath = 250 * time.Microsecond
+	logPause  = 50 * time.Millisecond
 	// logGrace is how long the sink may take for the last records.
 	logGrace = 2 * time.Second
 )
@@ -49,6 +51,7 @@ type logQueue struct {
 type logBatch struct {
 	records []proxy.Record
 	text    []byte
+	full    bool
 }
 
 func newLogBatch() *logBatch { return &logBatch{text: make([]byte, 0, logBatchText)} }
@@ -74,6 +77,7 @@ func (q *logQueue) add(c *proxy.Record) {
 			q.dropped.Add(1)
 			return
 		}
+		q.filling.full = true
 		q.waiting = append(q.waiting, q.filling)
 		q.refill()
 	}
@@ -131,14 +135,27 @@ func (q *logQueue) flush() {
 	for b := q.next(nil); b != nil; b = q.next(b) {
 		for i := range b.records {
 			q.write(&b.records[i])
+			if len(q.text) >= logChunk {
+				q.hand()
+				b.pause()
+			}
 		}
 		q.hand()
 		clear(b.records)
-		b.records, b.text = b.records[:0], b.text[:0]
+		b.records, b.text, b.full = b.records[:0], b.text[:0], false
 	}
 }
 
-// write adds a record to the chunk, and hands that over when it is full.
+// pause lets requests go first, a while where there is time: the network is not looked at before nobody else is ready.
+func (b *logBatch) pause() {
+	if b.full {
+		runtime.Gosched()
+	} else {
+		time.Sleep(logBreath)
+	}
+}
+
+// write adds a record to the chunk.
 func (q *logQueue) write(c *proxy.Record) {
 	r := AccessRecord{Time: c.Start}
 	if c.VPC.Network != nil {
@@ -149,10 +166,6 @@ func (q *logQueue) write(c *proxy.Record) {
 	}
 	q.text = q.writer.Append(q.text, c)
 	q.chunk, q.ends = append(q.chunk, r), append(q.ends, len(q.text))
-	if len(q.text) >= logChunk {
-		q.hand()
-		runtime.Gosched()
-	}
 }
 
 // hand gives the chunk to the sink.
