@@ -91,6 +91,10 @@ func (s *server) killRuntimes(t *testing.T) {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Error(err)
 		}
+		eventually(t, "the end of a runtime", func() bool {
+			_, _, there := process.Stat(pid)
+			return !there
+		})
 		killed++
 	}
 	if killed != 1 {
