@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -86,6 +87,13 @@ func TestPrivilegedHostilePackets(t *testing.T) {
 	neighbour, stranger := peer.start(t, "send"), beyond.start(t, "send")
 	same := z.start(t, "send")
 	inSame, inPeer, inBeyond := same.line(t), neighbour.line(t), stranger.line(t)
+	count := func(t *testing.T, want string) {
+		t.Helper()
+		time.Sleep(200 * time.Millisecond)
+		if got := victim.get(t, ""); got != want {
+			t.Errorf("the victim got %s, want %s", got, want)
+		}
+	}
 	for _, c := range []struct {
 		name, from, to string
 		by             *inner
@@ -95,24 +103,41 @@ func TestPrivilegedHostilePackets(t *testing.T) {
 		{"spoofed source through a peering", inBeyond, address, neighbour},
 		{"transit through the peer", inBeyond, address, stranger},
 	} {
-		if got := c.by.get(t, fmt.Sprintf("%s %s hostile", c.from, c.to)); got != "sent" {
-			t.Errorf("%s: %s", c.name, got)
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.by.get(t, fmt.Sprintf("%s %s hostile", c.from, c.to)); got != "sent" {
+				t.Error(got)
+			}
+			count(t, "honest 0 hostile 0")
+		})
+	}
+	t.Run("honest", func(t *testing.T) {
+		for from, by := range map[string]*inner{inSame: same, inPeer: neighbour} {
+			if got := by.get(t, fmt.Sprintf("%s %s honest", from, address)); got != "sent" {
+				t.Error(got)
+			}
 		}
+		count(t, "honest 20 hostile 0")
+	})
+
+	// The peer's own namespace would not send these: they are put on its side of the peering as if it did.
+	router, workload := s.find(t, inSame)
+	across, _ := s.find(t, inPeer)
+	for name, to := range map[string][]netip.AddrPort{
+		"a peer's packets to the link-local range": {
+			netip.MustParseAddrPort("169.254.171.32:80"), netip.MustParseAddrPort("169.254.171.33:80"), netip.MustParseAddrPort("169.254.171.34:80"), netip.MustParseAddrPort("169.254.171.35:80")},
+		"a peer's packets to the resolver": {netip.MustParseAddrPort("10.0.0.2:53"), netip.MustParseAddrPort("169.254.169.253:53")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			own := cross(t, workload, inSame, router, func(l netlink.Link) bool { return leads(t, router, l, inSame) }, to)
+			if own.sent != own.arrived || own.answered == 0 {
+				t.Errorf("of the VPC's own packets %+v", own)
+			}
+			theirs := cross(t, across, inPeer, router, func(l netlink.Link) bool { return l.Attrs().Name == shared(t, across, router) }, to)
+			if theirs.sent != theirs.arrived || theirs.sent == 0 || theirs.answered != 0 {
+				t.Errorf("of the peer's packets %+v, want none answered", theirs)
+			}
+		})
 	}
-	time.Sleep(200 * time.Millisecond)
-	for _, c := range []struct {
-		from string
-		by   *inner
-	}{{inSame, same}, {inPeer, neighbour}} {
-		if got := c.by.get(t, fmt.Sprintf("%s %s honest", c.from, address)); got != "sent" {
-			t.Error(got)
-		}
-	}
-	time.Sleep(200 * time.Millisecond)
-	if got := victim.get(t, ""); got != "honest 20 hostile 0" {
-		t.Errorf("the victim got %s, want honest 20 hostile 0", got)
-	}
-	// The resolver takes connections from its own VPC, and none from a peer.
 	if got := z.start(t, "ask").get(t, "10.0.0.2:53"); got != "connected" {
 		t.Errorf("the resolver to its own VPC: %s", got)
 	}
