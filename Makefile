@@ -30,9 +30,11 @@ bench: build zone
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/bench-function ./bench/function
 	bin/bench $(FLAGS)
 
-# The whole of what every run of the tests does a sample of: a server killed a thousand times, an etcd cluster that fails.
+# The whole of what every run of the tests does a sample of: a server killed a thousand times, an etcd cluster that fails, every
+# identifier asked for at every place of every operation.
 soak: build
 	$(GO) test -timeout 3h -v ./test/soak -points 1000 -trellis ../../bin/trellis
+	TRELLIS_EVERYTHING=1 $(GO) test -timeout 3h -v -run 'TestWalls|TestBrokenInputs|TestEveryOperation' ./cmd/trellis
 
 race:
 	$(TEST) -race ./internal/... ./cmd/...

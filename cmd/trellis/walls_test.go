@@ -2,6 +2,7 @@ package main
 
 import (
 	"hash/fnv"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -51,6 +52,8 @@ func ghost(id string) string {
 var (
 	requestIDs = regexp.MustCompile(`(?i)<requestid>[^<]*`)
 	times      = regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+(Z|\+0000)|\b\d{10}(\.\d+)?\b|\b\d{13}\b`)
+	// A parser names what it did not expect.
+	unexpected = regexp.MustCompile(`invalid character '.'`)
 	random     = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[a-z]+(-[0-9a-z]{4})?-[0-9a-z]{8,32}\b|-[0-9a-z]{17}\.|-[0-9a-f]{10}\.|"AccountId":"\d{12}"|\b[0-9a-f]{16,}\b|\b(AKIA|ASIA|AIDA|AROA|AGPA|ANPA|AIPA)[0-9A-Z]{16}\b`)
 )
 
@@ -71,14 +74,17 @@ func told(a forge.Answer, id string) string {
 		}
 	}
 	text = requestIDs.ReplaceAllString(text, "")
-	text = times.ReplaceAllString(text, "TIME")
-	return random.ReplaceAllString(text, "RANDOM")
+	text = unexpected.ReplaceAllString(text, "CHARACTER")
+	// A name may end in a number that would do for a time.
+	text = random.ReplaceAllString(text, "RANDOM")
+	return times.ReplaceAllString(text, "TIME")
 }
 
 // oracles are the places at which AWS tells what is there from what is not, and why.
 var oracles = map[string]string{
 	"sts.GetAccessKeyInfo AccessKeyId":    "it names the account of any key: that is what it is for",
 	"iam.CreateAccountAlias AccountAlias": "aliases are unique among all accounts",
+	"lambda.AddPermission Principal":      "policies of resources take only principals that are there",
 }
 
 // Nobody learns or changes what is another account's, whatever place of whatever operation they name it at: not a stranger, not
@@ -112,13 +118,19 @@ func TestWalls(t *testing.T) {
 	for _, p := range probers {
 		t.Run(p.who, func(t *testing.T) {
 			t.Parallel()
-			pr := &prober{w: w, scratch: w.fork(t), script: newScript(t), has: p.has, owner: owner, mark: mark}
-			for a, op := range w.built {
-				pr.operation(t, a, op)
+			whole, asked, answered := 0, 0, 0
+			for _, name := range slices.Sorted(maps.Keys(w.apis)) {
+				t.Run(name, func(t *testing.T) {
+					a, pr := w.apis[name], &prober{w: w, scratch: w.fork(t), script: newScript(t), has: p.has, owner: owner, mark: mark}
+					for _, op := range slices.Sorted(maps.Keys(a.operations)) {
+						pr.operation(t, a, a.operations[op])
+					}
+					t.Logf("%d identifiers asked for, %d asked for with success", pr.asked, pr.answered)
+					whole, asked, answered = whole+1, asked+pr.asked, answered+pr.answered
+				})
 			}
-			t.Logf("%d identifiers asked for, %d asked for with success", pr.asked, pr.answered)
-			if pr.asked < 1000 || pr.answered < 100 {
-				t.Errorf("%d identifiers asked for, %d with success: the generator makes nothing of the models", pr.asked, pr.answered)
+			if whole == len(w.apis) && (asked < 1000 || answered < 100) {
+				t.Errorf("%d identifiers asked for, %d with success: the generator makes nothing of the models", asked, answered)
 			}
 		})
 	}

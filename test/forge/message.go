@@ -99,7 +99,7 @@ func Encode(s *model.Service, op *model.Operation, in map[string]any) Message {
 				query.Set(m.WireName(), scalar(v))
 			}
 		case model.InHeader:
-			header.Set(m.WireName(), url.QueryEscape(scalar(v)))
+			header.Set(m.WireName(), printable(scalar(v)))
 		}
 		if m.Name == shape.Payload {
 			body = []byte(scalar(v))
@@ -230,4 +230,12 @@ func fill(s *model.Service, into url.Values, at string, v any, shape *model.Shap
 	default:
 		into.Add(key, scalar(v))
 	}
+}
+
+// printable is a text as a header can carry it.
+func printable(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return url.QueryEscape(text)
+	}
+	return text
 }
