@@ -343,6 +343,7 @@ func TestCloudControlTypes(t *testing.T) {
 	t.Parallel()
 	a := sharedServer(t).account(t, "native")
 	n := &native{t, a, map[string]string{}}
+	reading := object{"Effect": "Allow", "Action": []string{"vpc-lattice:GetService"}}
 	tagged := func(value string) object { return object{"Tags": tag("Stage", value)} }
 	n.life([]nativeResource{
 		{name: "vpc", typ: "AWS::EC2::VPC", desired: object{"CidrBlock": "10.0.0.0/16", "EnableDnsHostnames": true, "Tags": tag("Stage", "one")},
@@ -422,6 +423,9 @@ func TestCloudControlTypes(t *testing.T) {
 
 		{name: "share", typ: "AWS::RAM::ResourceShare", desired: object{"Name": "things", "AllowExternalPrincipals": true},
 			change: append(put("Name", "more things"), put("Tags", tag("Stage", "two"))...), shows: object{"Name": "more things", "Tags": tag("Stage", "two"), "Status": "ACTIVE"}},
+		{name: "share permission", typ: "AWS::RAM::Permission", desired: object{"Name": "reader", "ResourceType": "vpc-lattice:Service", "PolicyTemplate": reading, "Tags": tag("Stage", "one")},
+			change: put("Tags", tag("Stage", "two")), shows: object{"Tags": tag("Stage", "two"), "Name": "reader", "ResourceType": "vpc-lattice:Service", "Version": "1",
+				"IsResourceTypeDefault": false, "PermissionType": "CUSTOMER_MANAGED", "PolicyTemplate": reading}, fixed: object{"PolicyTemplate": object{"Effect": "Allow", "Action": []string{"vpc-lattice:CreateServiceNetworkServiceAssociation"}}}},
 
 		{name: "network", typ: "AWS::VpcLattice::ServiceNetwork", desired: object{"Name": "native", "AuthType": "AWS_IAM", "Tags": tag("Stage", "one")},
 			change: append(put("AuthType", "NONE"), put("Tags", tag("Stage", "two"))...), shows: object{"AuthType": "NONE", "Tags": tag("Stage", "two"), "Name": "native"}, fixed: object{"Name": "other"}},

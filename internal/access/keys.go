@@ -174,6 +174,9 @@ func tagsOf(s *state.Snapshot, a arn.ARN, name string) (tags tag.Set, told bool)
 		if r, ok := state.Shares.Get(s, name); ok {
 			return r.Tags, true
 		}
+		if p, ok := state.Permissions.Get(s, name); ok {
+			return p.Tags, true
+		}
 		return nil, a.Type() != "permission"
 	case "iam":
 		return iamTags(s, a, id)

@@ -112,9 +112,9 @@ var lambdaGrammar = grammar{
 }
 
 var ramGrammar = grammar{
-	operations: map[string]string{"CreateResourceShare": "*", "EnableSharingWithAwsOrganization": "*"},
+	operations: map[string]string{"CreateResourceShare": "*", "EnableSharingWithAwsOrganization": "*", "CreatePermission": "*", "ReplacePermissionAssociations": "*"},
 	plain:      []string{"Get", "List"},
-	members:    []string{"{ResourceShareInvitationArn}", "{ResourceShareArn}", "{ResourceArn}"},
+	members:    []string{"{ResourceShareInvitationArn}", "{ResourceShareArn}", "{ResourceArn}", "{PermissionArn}"},
 	keys: map[string]string{"ram:RequestedAllowsExternalPrincipals": "AllowExternalPrincipals", "ram:Principal": "Principals",
 		"ram:ResourceArn": "ResourceArns", "ram:PermissionArn": "PermissionArn"},
 	tagging: "ram:TagResource",

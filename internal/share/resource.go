@@ -8,13 +8,13 @@ import (
 	"trellis/internal/vpc"
 )
 
-// Type is a type of resource that can be shared, with the one permission there is for it.
+// Type is a type of resource that can be shared, with its default permission.
 type Type struct {
-	Name       string // vpc-lattice:ServiceNetwork
-	Service    string // vpc-lattice
-	Permission string // the permission's name
-	Actions    []string
-	prefix     string // of the resource part of an ARN
+	Name       string   // vpc-lattice:ServiceNetwork
+	Service    string   // vpc-lattice
+	Permission string   // the default permission's name
+	Actions    []string // all that can be allowed, and what the default permission does allow
+	prefix     string   // of the resource part of an ARN
 }
 
 // Types are the types of resource that can be shared.
@@ -43,20 +43,6 @@ func TypeNamed(name string) (Type, bool) {
 		}
 	}
 	return Type{}, false
-}
-
-// TypeOfPermission returns the type that the permission with the ARN is for.
-func TypeOfPermission(permissionARN string) (Type, error) {
-	a, err := arn.Parse(permissionARN)
-	if err != nil || a.Service != "ram" || a.Type() != "permission" {
-		return Type{}, fault.New(fault.Invalid, "MalformedArnException", "The specified permission ARN is not valid. Verify the ARN and try again.")
-	}
-	for _, t := range Types() {
-		if t.PermissionARN() == permissionARN {
-			return t, nil
-		}
-	}
-	return Type{}, fault.New(fault.NotFound, "UnknownResourceException", "Permission %s could not be found.", permissionARN)
 }
 
 // TypeOf returns the type of the resource with the ARN.

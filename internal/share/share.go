@@ -25,8 +25,10 @@ type Share struct {
 	// Resources and Principals are associations, one for each entity; a removed one stays for a while as DISASSOCIATED.
 	Resources   []Association `json:"resources,omitempty"`
 	Principals  []Association `json:"principals,omitempty"`
-	Permissions []string      `json:"permissions,omitempty"` // ARNs
-	Tags        tag.Set       `json:"tags,omitempty"`
+	Permissions []string      `json:"permissions,omitempty"` // ARNs, one for a type of resource
+	// Versions are those of the permissions that accounts made; AWS's own have one.
+	Versions map[string]int `json:"versions,omitempty"`
+	Tags     tag.Set        `json:"tags,omitempty"`
 }
 
 // Statuses of a share.

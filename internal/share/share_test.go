@@ -55,9 +55,9 @@ func FuzzShareable(f *testing.F) {
 
 func TestEveryTypeHasItsPermission(t *testing.T) {
 	for _, typ := range share.Types() {
-		got, err := share.TypeOfPermission(typ.PermissionARN())
-		if err != nil || got.Name != typ.Name {
-			t.Errorf("%s: permission %s is for %s, %v", typ.Name, typ.PermissionARN(), got.Name, err)
+		got, ok := share.ManagedPermission(typ.PermissionARN())
+		if !ok || got.Type != typ.Name || got.ARN() != typ.PermissionARN() {
+			t.Errorf("%s: permission %s is %v", typ.Name, typ.PermissionARN(), got)
 		}
 		if named, ok := share.TypeNamed(typ.Name); !ok || named.Permission != typ.Permission {
 			t.Errorf("%s is not found by its name", typ.Name)

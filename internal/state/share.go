@@ -21,9 +21,51 @@ var (
 	Invitations = &Table[share.Invitation]{name: "share-invitation", key: func(i *share.Invitation) string { return i.ARN() },
 		indexes: []Index[share.Invitation]{{ByPrincipal, one(func(i *share.Invitation) string { return i.Receiver })},
 			{ByResource, one(func(i *share.Invitation) string { return i.Share })}}}
+	// Permissions are those that accounts made, keyed by ARN; Replacements of them in shares are keyed by id.
+	Permissions = &Table[share.Permission]{name: "share-permission", key: func(p *share.Permission) string { return p.ARN() },
+		indexes: []Index[share.Permission]{{ByScope, one(func(p *share.Permission) string { return p.Scope() })}}}
+	Replacements = &Table[share.Replacement]{name: "share-replacement", record: true, key: func(r *share.Replacement) string { return r.ID },
+		indexes: []Index[share.Replacement]{{ByScope, one(func(r *share.Replacement) string { return r.Scope() })}}}
 )
 
-func shareTables() []table { return []table{Shares, Invitations} }
+// PermissionOf returns the permission with the ARN, AWS's own or an account's.
+func PermissionOf(r Reader, permissionARN string) (*share.Permission, bool) {
+	if p, ok := share.ManagedPermission(permissionARN); ok {
+		return p, true
+	}
+	return Permissions.Get(r, permissionARN)
+}
+
+// Permits reports whether the permissions of a share allow an action, such as "vpc-lattice:GetService", on resources of the type.
+func Permits(r Reader, s *share.Share, typeName, action string) bool {
+	for _, name := range s.Permissions {
+		p, ok := PermissionOf(r, name)
+		if !ok || p.Type != typeName {
+			continue
+		}
+		if v, ok := p.Version(s.Permitted(name)); ok && slices.Contains(v.Actions, action) {
+			return true
+		}
+	}
+	return false
+}
+
+// SharedFor reports whether an active share lets the account perform an action on the resource of another.
+func SharedFor(r Reader, resourceARN, account, action string) bool {
+	t, ok := share.TypeOf(resourceARN)
+	if !ok {
+		return false
+	}
+	entities := principalsOf(r, account)
+	for s := range Shares.By(r, ByResource, resourceARN) {
+		if Permits(r, s, t.Name, action) && slices.ContainsFunc(entities, func(e string) bool { return reaches(r, s, e, account) }) {
+			return true
+		}
+	}
+	return false
+}
+
+func shareTables() []table { return []table{Shares, Invitations, Permissions, Replacements} }
 
 func associated(s *share.Share, as []share.Association) []string {
 	var out []string

@@ -3,13 +3,11 @@ package cloudcontrol
 import (
 	"cmp"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
 	"trellis/internal/aws/model/logs"
 	"trellis/internal/aws/model/organizations"
-	"trellis/internal/aws/model/ram"
 	"trellis/internal/fault"
 )
 
@@ -21,6 +19,7 @@ func accountTypes() map[string]*resource {
 		"AWS::Organizations::OrganizationalUnit": organizationalUnit(),
 		"AWS::Organizations::Account":            memberAccount(),
 		"AWS::RAM::ResourceShare":                resourceShare(),
+		"AWS::RAM::Permission":                   sharePermission(),
 	}
 }
 
@@ -345,145 +344,4 @@ func memberAccount() *resource {
 		return each(all, err, show)
 	})
 	return r
-}
-
-func resourceShare() *resource {
-	r := &resource{}
-	find := func(c *call, arns []string) ([]ram.ResourceShare, error) {
-		return pages(func(token *string) ([]ram.ResourceShare, *string, error) {
-			out, err := do[ram.GetResourceSharesOutput](c, ram.Model, "GetResourceShares", &ram.GetResourceSharesInput{ResourceOwner: new("SELF"), ResourceShareArns: arns, NextToken: token})
-			if err != nil {
-				return nil, nil, err
-			}
-			return out.ResourceShares, out.NextToken, nil
-		})
-	}
-	show := func(s ram.ResourceShare) model {
-		if state := str(s.Status); state == "DELETED" || state == "DELETING" {
-			return nil
-		}
-		m := withTags(r, s, s.Tags, func(t ram.Tag) (*string, *string) { return t.Key, t.Value })
-		m["Arn"] = str(s.ResourceShareArn)
-		return m
-	}
-	tags := func(all map[string]string) []ram.Tag {
-		var out []ram.Tag
-		for k, v := range all {
-			out = append(out, ram.Tag{Key: &k, Value: &v})
-		}
-		return out
-	}
-	r.create = func(c *call, want model) error {
-		in := ram.CreateResourceShareInput{}
-		if err := want.into(&in); err != nil {
-			return err
-		}
-		in.ClientToken, in.Tags = &c.token, tags(want.tags())
-		out, err := do[ram.CreateResourceShareOutput](c, ram.Model, "CreateResourceShare", &in)
-		if err == nil {
-			c.made(out.ResourceShare.ResourceShareArn)
-		}
-		return err
-	}
-	r.read = func(c *call, id string) (model, error) {
-		all, err := find(c, []string{id})
-		s, err := only(all, err, "ResourceShare %s could not be found.", id)
-		if err != nil {
-			return nil, err
-		}
-		if m := show(*s); m != nil {
-			return m, nil
-		}
-		return nil, missing("ResourceShare %s could not be found.", id)
-	}
-	// What a share holds is write-only: a patch that names it says what is to be associated, and nothing else is.
-	r.update = func(c *call, id string, want, have model) error {
-		in := ram.UpdateResourceShareInput{}
-		part := model{}
-		for _, name := range []string{"Name", "AllowExternalPrincipals"} {
-			if differ(want, have, name) && want[name] != nil {
-				part[name] = want[name]
-			}
-		}
-		if len(part) > 0 {
-			if err := part.into(&in); err != nil {
-				return err
-			}
-			in.ResourceShareArn = &id
-			if _, err := do[ram.UpdateResourceShareOutput](c, ram.Model, "UpdateResourceShare", &in); err != nil {
-				return err
-			}
-		}
-		if err := c.associate(id, want); err != nil {
-			return err
-		}
-		return exchangeTags(want, have, func(keys []string) error {
-			_, err := do[ram.UntagResourceOutput](c, ram.Model, "UntagResource", &ram.UntagResourceInput{ResourceShareArn: &id, TagKeys: keys})
-			return err
-		}, func(all map[string]string) error {
-			_, err := do[ram.TagResourceOutput](c, ram.Model, "TagResource", &ram.TagResourceInput{ResourceShareArn: &id, Tags: tags(all)})
-			return err
-		})
-	}
-	r.remove = func(c *call, id string) error {
-		if _, err := r.read(c, id); err != nil {
-			return err
-		}
-		_, err := do[ram.DeleteResourceShareOutput](c, ram.Model, "DeleteResourceShare", &ram.DeleteResourceShareInput{ResourceShareArn: &id, ClientToken: &c.token})
-		return err
-	}
-	r.list = r.listed(func(c *call, _ model) ([]model, error) {
-		all, err := find(c, nil)
-		return each(all, err, show)
-	})
-	return r
-}
-
-// associate makes what a share holds, and whom it is for, what the model names.
-func (c *call) associate(share string, want model) error {
-	for _, of := range []struct{ property, kind string }{{"ResourceArns", "RESOURCE"}, {"Principals", "PRINCIPAL"}} {
-		if _, named := want[of.property]; !named {
-			continue
-		}
-		had := map[string]bool{}
-		_, err := pages(func(token *string) ([]ram.ResourceShareAssociation, *string, error) {
-			out, err := do[ram.GetResourceShareAssociationsOutput](c, ram.Model, "GetResourceShareAssociations", &ram.GetResourceShareAssociationsInput{
-				AssociationType: &of.kind, ResourceShareArns: []string{share}, NextToken: token})
-			if err != nil {
-				return nil, nil, err
-			}
-			for _, a := range out.ResourceShareAssociations {
-				if !strings.HasPrefix(str(a.Status), "DISASSOCIAT") {
-					had[str(a.AssociatedEntity)] = true
-				}
-			}
-			return nil, out.NextToken, nil
-		})
-		if err != nil {
-			return err
-		}
-		var added []string
-		for _, entity := range want.texts(of.property) {
-			if !had[entity] {
-				added = append(added, entity)
-			}
-			delete(had, entity)
-		}
-		in, gone := ram.AssociateResourceShareInput{ResourceShareArn: &share}, ram.DisassociateResourceShareInput{ResourceShareArn: &share}
-		in.ResourceArns, gone.ResourceArns = added, slices.Sorted(maps.Keys(had))
-		if of.kind == "PRINCIPAL" {
-			in.ResourceArns, in.Principals, gone.ResourceArns, gone.Principals = nil, added, nil, gone.ResourceArns
-		}
-		if len(had) > 0 {
-			if _, err := do[ram.DisassociateResourceShareOutput](c, ram.Model, "DisassociateResourceShare", &gone); err != nil {
-				return err
-			}
-		}
-		if len(added) > 0 {
-			if _, err := do[ram.AssociateResourceShareOutput](c, ram.Model, "AssociateResourceShare", &in); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

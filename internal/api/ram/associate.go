@@ -71,8 +71,8 @@ func (q query) associate(tx *state.Tx, s *share.Share, resources, principals []s
 			continue
 		}
 		s.Resources = share.Put(s.Resources, share.Association{Entity: r, Status: share.Associated, Created: q.now, Updated: q.now}, q.now)
-		if err := q.permit(s, t.PermissionARN()); err != nil {
-			return err
+		if !slices.ContainsFunc(s.Permissions, func(name string) bool { p, ok := state.PermissionOf(tx, name); return ok && p.Type == t.Name }) {
+			s.Permit(t.DefaultPermission())
 		}
 	}
 	for _, p := range principals {

@@ -196,6 +196,7 @@ func policy(r state.Reader, resourceARN, only string) (string, error) {
 	t, _ := share.TypeOf(resourceARN)
 	var statements []statement
 	for s := range state.Shares.By(r, state.ByResource, resourceARN) {
+		actions := slices.DeleteFunc(slices.Clone(t.Actions), func(action string) bool { return !state.Permits(r, s, t.Name, action) })
 		for _, a := range s.Principals {
 			if a.Status != share.Associated || !state.InForce(r, s, a) || only != "" && only != a.Entity {
 				continue
@@ -204,7 +205,7 @@ func policy(r state.Reader, resourceARN, only string) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			st := statement{Effect: "Allow", Principal: map[string]string{"AWS": a.Entity}, Action: t.Actions, Resource: resourceARN}
+			st := statement{Effect: "Allow", Principal: map[string]string{"AWS": a.Entity}, Action: actions, Resource: resourceARN}
 			switch p.Kind {
 			case share.Organization:
 				st.Principal, st.Condition = map[string]string{"AWS": "*"}, map[string]map[string]string{"StringEquals": {"aws:PrincipalOrgID": p.Organization}}
@@ -250,6 +251,17 @@ func (a *API) retag(ctx context.Context, shareARN, resourceARN *string, change f
 	name := str(shareARN) + str(resourceARN)
 	q := a.query(ctx)
 	return a.view.Update(ctx, func(tx *state.Tx) error {
+		if a, err := arn.Parse(name); err == nil && shareARN == nil && a.Service == "ram" && a.Type() == "permission" {
+			p, err := q.ownPermission(tx, name)
+			if err != nil {
+				return err
+			}
+			if p.Tags, err = change(p.Tags); err != nil {
+				return err
+			}
+			state.Permissions.Put(tx, p)
+			return nil
+		}
 		s, err := q.active(tx, name)
 		if err != nil {
 			return err

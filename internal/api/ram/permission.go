@@ -2,33 +2,72 @@ package ram
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
 	"slices"
-	"time"
 
+	"trellis/internal/arn"
 	"trellis/internal/aws/model/ram"
 	"trellis/internal/fault"
 	"trellis/internal/share"
 	"trellis/internal/state"
 )
 
-// introduced is when the permissions for VPC Lattice came to be.
-func introduced() time.Time { return time.Date(2023, 3, 31, 0, 0, 0, 0, time.UTC) }
+// permission returns AWS's permission or the caller's own with the ARN.
+func (q query) permission(r state.Reader, permissionARN string) (*share.Permission, error) {
+	a, err := arn.Parse(permissionARN)
+	if err != nil || a.Service != "ram" || a.Type() != "permission" {
+		return nil, fault.New(fault.Invalid, "MalformedArnException", "The specified permission ARN is not valid. Verify the ARN and try again.")
+	}
+	p, ok := state.PermissionOf(r, permissionARN)
+	if !ok || !p.Managed() && p.Owner != q.Owner {
+		return nil, unknown("Permission %s could not be found.", clip(permissionARN))
+	}
+	return p, nil
+}
 
-// ListPermissions lists the permissions there are, one for each type of resource.
-func (a *API) ListPermissions(_ context.Context, in *ram.ListPermissionsInput) (*ram.ListPermissionsOutput, error) {
+// ownPermission is permission for what is done only to those of the caller.
+func (q query) ownPermission(r state.Reader, permissionARN string) (*share.Permission, error) {
+	p, err := q.permission(r, permissionARN)
+	if err == nil && p.Managed() {
+		return nil, forbidden("The permission %s is managed by AWS and can't be changed.", permissionARN)
+	}
+	return p, err
+}
+
+// version returns a version of a permission, the default one where none is named.
+func version(p *share.Permission, number *int32) (share.Version, error) {
+	n := p.Default
+	if number != nil {
+		n = int(*number)
+	}
+	v, ok := p.Version(n)
+	if !ok {
+		return v, unknown("Version %d of permission %s could not be found.", n, p.ARN())
+	}
+	return v, nil
+}
+
+// ListPermissions lists AWS's permissions, one for each type of resource, and the caller's own.
+func (a *API) ListPermissions(ctx context.Context, in *ram.ListPermissionsInput) (*ram.ListPermissionsOutput, error) {
 	if in.ResourceType != nil {
 		if _, ok := share.TypeNamed(*in.ResourceType); !ok {
 			return nil, invalid("The resource type %s is not one that can be shared.", clip(*in.ResourceType))
 		}
 	}
-	all := []ram.ResourceSharePermissionSummary{}
+	q, snap := a.query(ctx), a.view.Snapshot()
+	var every []*share.Permission
 	for _, t := range share.Types() {
-		if in.ResourceType != nil && t.Name != *in.ResourceType || str(in.PermissionType) == "CUSTOMER_MANAGED" ||
-			str(in.ResourceOwner) == "SELF" || in.PermissionStatus != nil && *in.PermissionStatus != "ATTACHABLE" {
+		every = append(every, t.DefaultPermission())
+	}
+	every = slices.AppendSeq(every, state.Permissions.By(snap, state.ByScope, q.Scope()))
+	all := []ram.ResourceSharePermissionSummary{}
+	for _, p := range every {
+		one := summary(p, p.Default, attachable)
+		if in.ResourceType != nil && p.Type != *in.ResourceType || in.PermissionType != nil && *in.PermissionType != "ALL" && *in.PermissionType != *one.PermissionType ||
+			in.ResourceOwner != nil && *in.ResourceOwner != *one.ResourceOwner || in.PermissionStatus != nil && *in.PermissionStatus != attachable {
 			continue
 		}
-		all = append(all, summary(t, "ATTACHABLE"))
+		all = append(all, one)
 	}
 	some, next, err := cut(all, permissionKey, in.MaxResults, in.NextToken)
 	if err != nil {
@@ -37,54 +76,67 @@ func (a *API) ListPermissions(_ context.Context, in *ram.ListPermissionsInput) (
 	return &ram.ListPermissionsOutput{Permissions: some, NextToken: next}, nil
 }
 
-// ListPermissionVersions lists the versions of a permission; each has one.
-func (a *API) ListPermissionVersions(_ context.Context, in *ram.ListPermissionVersionsInput) (*ram.ListPermissionVersionsOutput, error) {
-	t, err := share.TypeOfPermission(str(in.PermissionArn))
+// ListPermissionVersions lists the versions of a permission; those of AWS have one.
+func (a *API) ListPermissionVersions(ctx context.Context, in *ram.ListPermissionVersionsInput) (*ram.ListPermissionVersionsOutput, error) {
+	p, err := a.query(ctx).permission(a.view.Snapshot(), str(in.PermissionArn))
 	if err != nil {
 		return nil, err
 	}
-	some, next, err := cut([]ram.ResourceSharePermissionSummary{summary(t, "ATTACHABLE")}, permissionKey, in.MaxResults, in.NextToken)
+	all := []ram.ResourceSharePermissionSummary{}
+	for _, v := range p.Versions {
+		all = append(all, summary(p, v.Number, attachable))
+	}
+	some, next, err := cut(all, func(p ram.ResourceSharePermissionSummary) string { return fmt.Sprintf("%9s", *p.Version) }, in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
 	}
 	return &ram.ListPermissionVersionsOutput{Permissions: some, NextToken: next}, nil
 }
 
+const attachable = "ATTACHABLE"
+
 func permissionKey(p ram.ResourceSharePermissionSummary) string { return *p.Arn }
 
-func summary(t share.Type, status string) ram.ResourceSharePermissionSummary {
-	return ram.ResourceSharePermissionSummary{
-		Arn: new(t.PermissionARN()), Version: new("1"), DefaultVersion: new(true), Name: &t.Permission, ResourceType: &t.Name, Status: &status,
-		CreationTime: new(introduced()), LastUpdatedTime: new(introduced()), IsResourceTypeDefault: new(true), PermissionType: new("AWS_MANAGED"),
-		FeatureSet: new("STANDARD"), ResourceOwner: new("OTHER-ACCOUNTS"),
+// origin says in AWS's words who made a permission.
+func origin(p *share.Permission) (kind, owner string) {
+	if p.Managed() {
+		return "AWS_MANAGED", "OTHER-ACCOUNTS"
 	}
+	return "CUSTOMER_MANAGED", "SELF"
+}
+
+func summary(p *share.Permission, number int, status string) ram.ResourceSharePermissionSummary {
+	d := detail(p, number)
+	return ram.ResourceSharePermissionSummary{Arn: d.Arn, Version: d.Version, DefaultVersion: d.DefaultVersion, Name: d.Name, ResourceType: d.ResourceType, Status: &status,
+		CreationTime: d.CreationTime, LastUpdatedTime: d.LastUpdatedTime, IsResourceTypeDefault: d.IsResourceTypeDefault, PermissionType: d.PermissionType,
+		FeatureSet: d.FeatureSet, ResourceOwner: d.ResourceOwner, Tags: d.Tags}
+}
+
+func detail(p *share.Permission, number int) *ram.ResourceSharePermissionDetail {
+	kind, owner := origin(p)
+	v, _ := p.Version(number)
+	out := &ram.ResourceSharePermissionDetail{
+		Arn: new(p.ARN()), Version: new(decimal(number)), DefaultVersion: new(number == p.Default), Name: &p.Name, ResourceType: &p.Type,
+		Permission: &v.Template, CreationTime: &v.Created, LastUpdatedTime: &p.Updated, IsResourceTypeDefault: new(p.Managed()),
+		PermissionType: &kind, FeatureSet: new("STANDARD"), Status: new(attachable), ResourceOwner: &owner,
+	}
+	if !p.Managed() {
+		out.Tags = showTags(p.Tags)
+	}
+	return out
 }
 
 // GetPermission shows what a permission allows.
-func (a *API) GetPermission(_ context.Context, in *ram.GetPermissionInput) (*ram.GetPermissionOutput, error) {
-	t, err := share.TypeOfPermission(str(in.PermissionArn))
+func (a *API) GetPermission(ctx context.Context, in *ram.GetPermissionInput) (*ram.GetPermissionOutput, error) {
+	p, err := a.query(ctx).permission(a.view.Snapshot(), str(in.PermissionArn))
 	if err != nil {
 		return nil, err
 	}
-	if err := firstVersion(t, in.PermissionVersion); err != nil {
-		return nil, err
-	}
-	doc, err := json.Marshal(struct{ Effect, Action any }{"Allow", t.Actions})
+	v, err := version(p, in.PermissionVersion)
 	if err != nil {
 		return nil, err
 	}
-	return &ram.GetPermissionOutput{Permission: &ram.ResourceSharePermissionDetail{
-		Arn: new(t.PermissionARN()), Version: new("1"), DefaultVersion: new(true), Name: &t.Permission, ResourceType: &t.Name,
-		Permission: new(string(doc)), CreationTime: new(introduced()), LastUpdatedTime: new(introduced()), IsResourceTypeDefault: new(true),
-		PermissionType: new("AWS_MANAGED"), FeatureSet: new("STANDARD"), Status: new("ATTACHABLE"), ResourceOwner: new("OTHER-ACCOUNTS"),
-	}}, nil
-}
-
-func firstVersion(t share.Type, version *int32) error {
-	if version != nil && *version != 1 {
-		return unknown("Version %d of permission %s could not be found.", *version, t.PermissionARN())
-	}
-	return nil
+	return &ram.GetPermissionOutput{Permission: detail(p, v.Number)}, nil
 }
 
 // ListResourceSharePermissions lists the permissions of a share that the caller owns or that is shared with it.
@@ -95,9 +147,13 @@ func (a *API) ListResourceSharePermissions(ctx context.Context, in *ram.ListReso
 		return nil, err
 	}
 	all := []ram.ResourceSharePermissionSummary{}
-	for _, p := range visible[0].Permissions {
-		if t, err := share.TypeOfPermission(p); err == nil {
-			all = append(all, summary(t, share.Associated))
+	for _, name := range visible[0].Permissions {
+		if p, ok := state.PermissionOf(snap, name); ok {
+			one := summary(p, visible[0].Permitted(name), share.Associated)
+			if !p.Managed() && p.Owner != q.Owner {
+				one.ResourceOwner, one.Tags = new("OTHER-ACCOUNTS"), nil
+			}
+			all = append(all, one)
 		}
 	}
 	some, next, err := cut(all, permissionKey, in.MaxResults, in.NextToken)
@@ -105,6 +161,32 @@ func (a *API) ListResourceSharePermissions(ctx context.Context, in *ram.ListReso
 		return nil, err
 	}
 	return &ram.ListResourceSharePermissionsOutput{Permissions: some, NextToken: next}, nil
+}
+
+// permit gives the share a permission in its default version. A share has one for each type of resource.
+func (q query) permit(tx *state.Tx, s *share.Share, permissionARN string, number *int32, replace bool) error {
+	p, err := q.permission(tx, permissionARN)
+	if err != nil {
+		return err
+	}
+	if number != nil && int(*number) != p.Default {
+		if _, err := version(p, number); err != nil {
+			return err
+		}
+		return invalid("A resource share gets the default version of a permission, which is %d of %s.", p.Default, permissionARN)
+	}
+	for _, name := range s.Permissions {
+		other, ok := state.PermissionOf(tx, name)
+		switch {
+		case !ok || other.Type != p.Type || name == permissionARN && s.Permitted(name) == p.Default:
+		case !replace:
+			return invalid("The resource share %s has the permission %s for resources of type %s. Set replace to have it replaced.", s.ARN(), name, p.Type)
+		default:
+			s.Forbid(name)
+		}
+	}
+	s.Permit(p)
+	return nil
 }
 
 // AssociateResourceSharePermission gives a share the permission for a type of resource.
@@ -115,17 +197,10 @@ func (a *API) AssociateResourceSharePermission(ctx context.Context, in *ram.Asso
 		if err != nil {
 			return err
 		}
-		t, err := share.TypeOfPermission(str(in.PermissionArn))
-		if err != nil {
-			return err
-		}
 		if len(in.PermissionTemplateParameters) > 0 {
 			return invalid("None of the permissions has parameters.")
 		}
-		if err := firstVersion(t, in.PermissionVersion); err != nil {
-			return err
-		}
-		if err := q.permit(s, *in.PermissionArn); err != nil {
+		if err := q.permit(tx, s, str(in.PermissionArn), in.PermissionVersion, is(in.Replace)); err != nil {
 			return err
 		}
 		s.Updated = q.now
@@ -146,21 +221,20 @@ func (a *API) DisassociateResourceSharePermission(ctx context.Context, in *ram.D
 		if err != nil {
 			return err
 		}
-		t, err := share.TypeOfPermission(str(in.PermissionArn))
+		p, err := q.permission(tx, str(in.PermissionArn))
 		if err != nil {
 			return err
 		}
-		i := slices.Index(s.Permissions, *in.PermissionArn)
-		if i < 0 {
+		if s.Permitted(*in.PermissionArn) == 0 {
 			return unknown("Permission %s is not associated with the resource share %s.", *in.PermissionArn, s.ARN())
 		}
 		for _, r := range s.Resources {
-			if of, ok := share.TypeOf(r.Entity); ok && of.Name == t.Name && r.Status == share.Associated {
+			if of, ok := share.TypeOf(r.Entity); ok && of.Name == p.Type && r.Status == share.Associated {
 				return fault.New(fault.Conflict, "InvalidStateTransitionException",
-					"The permission %s can't be disassociated while the resource share %s has resources of type %s.", *in.PermissionArn, s.ARN(), t.Name)
+					"The permission %s can't be disassociated while the resource share %s has resources of type %s.", *in.PermissionArn, s.ARN(), p.Type)
 			}
 		}
-		s.Permissions = slices.Delete(slices.Clone(s.Permissions), i, i+1)
+		s.Forbid(*in.PermissionArn)
 		s.Updated = q.now
 		state.Shares.Put(tx, s)
 		return nil
@@ -183,21 +257,22 @@ func (a *API) ListPermissionAssociations(ctx context.Context, in *ram.ListPermis
 		return nil, err
 	}
 	if in.PermissionArn != nil {
-		if _, err := share.TypeOfPermission(*in.PermissionArn); err != nil {
+		if _, err := q.permission(snap, *in.PermissionArn); err != nil {
 			return nil, err
 		}
 	}
 	all := []ram.AssociatedPermission{}
 	for _, s := range shares {
-		for _, p := range s.Permissions {
-			t, err := share.TypeOfPermission(p)
-			if err != nil || s.Status != share.Active || in.PermissionArn != nil && *in.PermissionArn != p ||
-				in.ResourceType != nil && *in.ResourceType != t.Name || in.PermissionVersion != nil && *in.PermissionVersion != 1 ||
+		for _, name := range s.Permissions {
+			p, ok := state.PermissionOf(snap, name)
+			number := s.Permitted(name)
+			if !ok || s.Status != share.Active || in.PermissionArn != nil && *in.PermissionArn != name ||
+				in.ResourceType != nil && *in.ResourceType != p.Type || in.PermissionVersion != nil && int(*in.PermissionVersion) != number ||
 				in.AssociationStatus != nil && *in.AssociationStatus != share.Associated || in.FeatureSet != nil && *in.FeatureSet != "STANDARD" ||
-				in.DefaultVersion != nil && !*in.DefaultVersion {
+				in.DefaultVersion != nil && *in.DefaultVersion != (number == p.Default) {
 				continue
 			}
-			all = append(all, ram.AssociatedPermission{Arn: &p, PermissionVersion: new("1"), DefaultVersion: new(true), ResourceType: &t.Name,
+			all = append(all, ram.AssociatedPermission{Arn: &name, PermissionVersion: new(decimal(number)), DefaultVersion: new(number == p.Default), ResourceType: &p.Type,
 				Status: new(share.Associated), FeatureSet: new("STANDARD"), LastUpdatedTime: &s.Updated, ResourceShareArn: new(s.ARN())})
 		}
 	}

@@ -5,6 +5,7 @@ package ram
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -68,6 +69,8 @@ func unknown(format string, args ...any) error {
 func forbidden(format string, args ...any) error {
 	return fault.New(fault.Denied, "OperationNotPermittedException", format, args...)
 }
+
+func decimal(n int) string { return strconv.Itoa(n) }
 
 func clip(s string) string { return s[:min(len(s), 256)] }
 

@@ -77,7 +77,7 @@ func (q query) create(tx *state.Tx, in *ram.CreateResourceShareInput) (*share.Sh
 		s.Retain = true
 	}
 	for _, p := range in.PermissionArns {
-		if err := q.permit(s, p); err != nil {
+		if err := q.permit(tx, s, p, nil, false); err != nil {
 			return nil, err
 		}
 	}
@@ -88,17 +88,6 @@ func (q query) create(tx *state.Tx, in *ram.CreateResourceShareInput) (*share.Sh
 	return s, nil
 }
 
-// permit gives the share a permission. There is one for each type of resource.
-func (q query) permit(s *share.Share, permissionARN string) error {
-	if _, err := share.TypeOfPermission(permissionARN); err != nil {
-		return err
-	}
-	if !slices.Contains(s.Permissions, permissionARN) {
-		s.Permissions = append(slices.Clone(s.Permissions), permissionARN)
-	}
-	return nil
-}
-
 // GetResourceShares lists the caller's shares, or those that others have with it.
 func (a *API) GetResourceShares(ctx context.Context, in *ram.GetResourceSharesInput) (*ram.GetResourceSharesOutput, error) {
 	q, snap := a.query(ctx), a.view.Snapshot()
@@ -107,15 +96,17 @@ func (a *API) GetResourceShares(ctx context.Context, in *ram.GetResourceSharesIn
 		return nil, err
 	}
 	if in.PermissionArn != nil {
-		if _, err := share.TypeOfPermission(*in.PermissionArn); err != nil {
+		if _, err := q.permission(snap, *in.PermissionArn); err != nil {
 			return nil, err
 		}
 	}
 	all = slices.DeleteFunc(slices.Clone(all), func(s *share.Share) bool {
 		return in.ResourceShareStatus != nil && s.Status != *in.ResourceShareStatus ||
 			in.Name != nil && s.Name != *in.Name ||
-			in.PermissionArn != nil && !slices.Contains(s.Permissions, *in.PermissionArn) ||
-			in.PermissionVersion != nil && (*in.PermissionVersion != 1 || len(s.Permissions) == 0) ||
+			in.PermissionArn != nil && s.Permitted(*in.PermissionArn) == 0 ||
+			in.PermissionVersion != nil && !slices.ContainsFunc(s.Permissions, func(name string) bool {
+				return (in.PermissionArn == nil || name == *in.PermissionArn) && s.Permitted(name) == int(*in.PermissionVersion)
+			}) ||
 			!tagged(s, in.TagFilters)
 	})
 	some, next, err := cut(all, (*share.Share).ARN, in.MaxResults, in.NextToken)

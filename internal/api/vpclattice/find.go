@@ -7,6 +7,7 @@ import (
 	"trellis/internal/fault"
 	"trellis/internal/lattice"
 	"trellis/internal/state"
+	"trellis/internal/vpc"
 )
 
 // shares reports whether the caller's account is given access to the resource by its owner.
@@ -15,6 +16,15 @@ func (q *query) shares(r state.Reader, resourceARN string) bool {
 		return true
 	}
 	return state.SharedWith(r, resourceARN, q.Account)
+}
+
+// may refuses an action of the caller's on what another account shares with it, unless that account allows it.
+func (q *query) may(r state.Reader, o vpc.Owner, resourceARN, action string) error {
+	if p, ok := state.ResourcePolicies.Get(r, resourceARN); o == q.Owner || ok && slices.Contains(p.Principals, q.Account) ||
+		state.SharedFor(r, resourceARN, q.Account, "vpc-lattice:"+action) {
+		return nil
+	}
+	return q.denied(action, resourceARN)
 }
 
 // sharedIDs returns, in order, the ids of the resources of the kind that other accounts share with the caller's.

@@ -72,9 +72,12 @@ func countResources(r state.Reader, network string) *int64 {
 
 // GetServiceNetwork describes a service network, the caller's own or one shared with it.
 func (a *API) GetServiceNetwork(ctx context.Context, in *vpclattice.GetServiceNetworkInput) (*vpclattice.GetServiceNetworkOutput, error) {
-	r := a.view.Snapshot()
-	n, err := a.query(ctx).network(r, in.ServiceNetworkIdentifier)
+	r, q := a.view.Snapshot(), a.query(ctx)
+	n, err := q.network(r, in.ServiceNetworkIdentifier)
 	if err != nil {
+		return nil, err
+	}
+	if err := q.may(r, n.Owner, n.ARN(), "GetServiceNetwork"); err != nil {
 		return nil, err
 	}
 	return showNetwork(r, n), nil

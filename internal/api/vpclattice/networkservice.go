@@ -1,6 +1,7 @@
 package vpclattice
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"strings"
@@ -49,6 +50,9 @@ func (q *query) newNetworkService(tx *state.Tx, in *vpclattice.CreateServiceNetw
 	}
 	if s.Owner != q.Owner && n.Owner != q.Owner {
 		return nil, q.denied("CreateServiceNetworkServiceAssociation", n.ARN())
+	}
+	if err := cmp.Or(q.may(tx, s.Owner, s.ARN(), "CreateServiceNetworkServiceAssociation"), q.may(tx, n.Owner, n.ARN(), "CreateServiceNetworkServiceAssociation")); err != nil {
+		return nil, err
 	}
 	if s.Deleting {
 		return nil, busy(lattice.KindService, s.ID, lattice.Deleting)

@@ -44,6 +44,9 @@ func (q *query) newNetworkVPC(tx *state.Tx, in *vpclattice.CreateServiceNetworkV
 	if err := byARN(in.ServiceNetworkIdentifier, lattice.KindNetwork, n.Owner == q.Owner); err != nil {
 		return nil, err
 	}
+	if err := q.may(tx, n.Owner, n.ARN(), "CreateServiceNetworkVpcAssociation"); err != nil {
+		return nil, err
+	}
 	v, err := q.vpc(tx, str(in.VpcIdentifier))
 	if err != nil {
 		return nil, err

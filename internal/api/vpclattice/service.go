@@ -96,9 +96,12 @@ func showService(r state.Reader, s *lattice.Service) *vpclattice.GetServiceOutpu
 
 // GetService describes a service, the caller's own or one shared with it.
 func (a *API) GetService(ctx context.Context, in *vpclattice.GetServiceInput) (*vpclattice.GetServiceOutput, error) {
-	r := a.view.Snapshot()
-	s, err := a.query(ctx).service(r, in.ServiceIdentifier)
+	r, q := a.view.Snapshot(), a.query(ctx)
+	s, err := q.service(r, in.ServiceIdentifier)
 	if err != nil {
+		return nil, err
+	}
+	if err := q.may(r, s.Owner, s.ARN(), "GetService"); err != nil {
 		return nil, err
 	}
 	return showService(r, s), nil

@@ -6,6 +6,7 @@ import (
 	model "trellis/internal/aws/model/vpclattice"
 	"trellis/internal/fault"
 	"trellis/internal/identity"
+	"trellis/internal/share"
 	"trellis/internal/state"
 )
 
@@ -185,4 +186,43 @@ func TestResourcePolicy(t *testing.T) {
 	equal(t, "sharing", *closed.SharingConfig.Enabled, false)
 	_, err = w.PutResourcePolicy(w.as(owner), &model.PutResourcePolicyInput{ResourceArn: closed.Arn, Policy: &policy})
 	w.refused(err, fault.Invalid, "Sharing is not enabled")
+}
+
+// What a sharee may do is what the share's permission allows.
+func TestSharedByPermission(t *testing.T) {
+	w := newWorld(t)
+	v, _ := w.network(consumer, "2", "10.2.0.0/16")
+	n, theirs := w.newNetwork(owner, "shared"), w.newService(consumer, "theirs")
+	calls := map[string]func() error{
+		"GetServiceNetwork": func() error {
+			_, err := w.GetServiceNetwork(w.as(consumer), &model.GetServiceNetworkInput{ServiceNetworkIdentifier: n.Arn})
+			return err
+		},
+		"CreateServiceNetworkVpcAssociation": func() error {
+			_, err := w.CreateServiceNetworkVpcAssociation(w.as(consumer), &model.CreateServiceNetworkVpcAssociationInput{ServiceNetworkIdentifier: n.Arn, VpcIdentifier: &v})
+			return err
+		},
+		"CreateServiceNetworkServiceAssociation": func() error {
+			_, err := w.CreateServiceNetworkServiceAssociation(w.as(consumer), &model.CreateServiceNetworkServiceAssociationInput{ServiceNetworkIdentifier: n.Arn, ServiceIdentifier: theirs.Id})
+			return err
+		},
+	}
+	for allowed := range calls {
+		p := &share.Permission{Owner: in(owner), Name: allowed, Type: "vpc-lattice:ServiceNetwork"}
+		if err := p.Add(`{"Effect":"Allow","Action":["vpc-lattice:`+allowed+`"]}`, w.now); err != nil {
+			t.Fatal(err)
+		}
+		row := &share.Share{Owner: in(owner), ID: "s", Name: "s", Status: share.Active, Resources: []share.Association{{Entity: *n.Arn, Status: share.Associated}},
+			Principals: []share.Association{{Entity: consumer, Status: share.Associated}}}
+		row.Permit(p)
+		w.put(func(tx *state.Tx) { state.Permissions.Put(tx, p); state.Shares.Put(tx, row) })
+		for action, call := range calls {
+			switch err := call(); {
+			case action == allowed && err != nil:
+				t.Errorf("%s: %v", action, err)
+			case action != allowed:
+				w.refused(err, fault.Denied, "is not authorized to perform: vpc-lattice:"+action+" on resource: "+*n.Arn)
+			}
+		}
+	}
 }

@@ -206,6 +206,9 @@ func (w *world) place(account string, network, resource *string) *model.CreateSe
 func (w *world) share(id string, resources []string, principals ...string) {
 	w.Helper()
 	row := &share.Share{Owner: in(owner), ID: id, Name: id, Status: "ACTIVE"}
+	for _, t := range share.Types() {
+		row.Permit(t.DefaultPermission())
+	}
 	for _, r := range resources {
 		row.Resources = append(row.Resources, share.Association{Entity: r, Status: share.Associated})
 	}

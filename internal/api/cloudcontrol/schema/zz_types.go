@@ -987,6 +987,27 @@ var Types = []Type{
 		ListRequired: []string{"ParentId"},
 	},
 	{
+		Name: "AWS::RAM::Permission",
+		Model: Value{Kind: Object, Properties: []Property{
+			{"Arn", Value{Kind: String}},
+			{"IsResourceTypeDefault", Value{Kind: Boolean}},
+			{"Name", Value{Kind: String}},
+			{"PermissionType", Value{Kind: String}},
+			{"PolicyTemplate", Value{Kind: Object, Open: true}},
+			{"ResourceType", Value{Kind: String}},
+			{"Tags", Value{Kind: Array, Items: &Value{Kind: Object, Properties: []Property{
+				{"Key", Value{Kind: String, Min: 1, HasMin: true, Max: 128, HasMax: true}},
+				{"Value", Value{Kind: String, Max: 256, HasMax: true}},
+			}, Required: []string{"Key", "Value"}}}},
+			{"Version", Value{Kind: String}},
+		}, Required: []string{"Name", "ResourceType", "PolicyTemplate"}},
+		ReadOnly:    []string{"Arn", "Version", "IsResourceTypeDefault", "PermissionType"},
+		CreateOnly:  []string{"Name", "ResourceType", "PolicyTemplate"},
+		Identifier:  []string{"Arn"},
+		TagProperty: "Tags", TagOnCreate: true, TagUpdatable: true,
+		Handlers: []string{"create", "delete", "list", "read", "update"},
+	},
+	{
 		Name: "AWS::RAM::ResourceShare",
 		Model: Value{Kind: Object, Properties: []Property{
 			{"AllowExternalPrincipals", Value{Kind: Boolean}},
@@ -1330,7 +1351,6 @@ var Types = []Type{
 var Known = []string{
 	"AWS::EC2::VPCEndpoint",
 	"AWS::IAM::Policy",
-	"AWS::RAM::Permission",
 	"AWS::VpcLattice::DomainVerification",
 	"AWS::VpcLattice::ResourceConfiguration",
 	"AWS::VpcLattice::ResourceGateway",

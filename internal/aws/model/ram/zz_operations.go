@@ -21,9 +21,29 @@ var operations = []model.Operation{
 		NewInput: model.New[AssociateResourceSharePermissionInput], NewOutput: model.New[AssociateResourceSharePermissionOutput],
 	},
 	{
+		Name: "CreatePermission", Method: "POST", Path: "/createpermission", Status: 200, Input: "CreatePermissionRequest", Output: "CreatePermissionResponse",
+		Errors:   []string{"IdempotentParameterMismatchException", "InvalidClientTokenException", "InvalidParameterException", "InvalidPolicyException", "MalformedPolicyTemplateException", "OperationNotPermittedException", "PermissionAlreadyExistsException", "PermissionLimitExceededException", "ServerInternalException", "ServiceUnavailableException"},
+		NewInput: model.New[CreatePermissionInput], NewOutput: model.New[CreatePermissionOutput],
+	},
+	{
+		Name: "CreatePermissionVersion", Method: "POST", Path: "/createpermissionversion", Status: 200, Input: "CreatePermissionVersionRequest", Output: "CreatePermissionVersionResponse",
+		Errors:   []string{"IdempotentParameterMismatchException", "InvalidClientTokenException", "InvalidParameterException", "InvalidPolicyException", "MalformedArnException", "MalformedPolicyTemplateException", "OperationNotPermittedException", "PermissionVersionsLimitExceededException", "ServerInternalException", "ServiceUnavailableException", "UnknownResourceException"},
+		NewInput: model.New[CreatePermissionVersionInput], NewOutput: model.New[CreatePermissionVersionOutput],
+	},
+	{
 		Name: "CreateResourceShare", Method: "POST", Path: "/createresourceshare", Status: 200, Input: "CreateResourceShareRequest", Output: "CreateResourceShareResponse",
 		Errors:   []string{"IdempotentParameterMismatchException", "InvalidClientTokenException", "InvalidParameterException", "InvalidStateTransitionException", "MalformedArnException", "OperationNotPermittedException", "ResourceShareLimitExceededException", "ServerInternalException", "ServiceUnavailableException", "TagLimitExceededException", "TagPolicyViolationException", "ThrottlingException", "UnknownResourceException"},
 		NewInput: model.New[CreateResourceShareInput], NewOutput: model.New[CreateResourceShareOutput],
+	},
+	{
+		Name: "DeletePermission", Method: "DELETE", Path: "/deletepermission", Status: 200, Input: "DeletePermissionRequest", Output: "DeletePermissionResponse",
+		Errors:   []string{"IdempotentParameterMismatchException", "InvalidClientTokenException", "MalformedArnException", "OperationNotPermittedException", "ServerInternalException", "ServiceUnavailableException", "UnknownResourceException"},
+		NewInput: model.New[DeletePermissionInput], NewOutput: model.New[DeletePermissionOutput],
+	},
+	{
+		Name: "DeletePermissionVersion", Method: "DELETE", Path: "/deletepermissionversion", Status: 200, Input: "DeletePermissionVersionRequest", Output: "DeletePermissionVersionResponse",
+		Errors:   []string{"IdempotentParameterMismatchException", "InvalidClientTokenException", "InvalidParameterException", "MalformedArnException", "OperationNotPermittedException", "ServerInternalException", "ServiceUnavailableException", "UnknownResourceException"},
+		NewInput: model.New[DeletePermissionVersionInput], NewOutput: model.New[DeletePermissionVersionOutput],
 	},
 	{
 		Name: "DeleteResourceShare", Method: "DELETE", Path: "/deleteresourceshare", Status: 200, Input: "DeleteResourceShareRequest", Output: "DeleteResourceShareResponse",
@@ -96,6 +116,11 @@ var operations = []model.Operation{
 		NewInput: model.New[ListPrincipalsInput], NewOutput: model.New[ListPrincipalsOutput],
 	},
 	{
+		Name: "ListReplacePermissionAssociationsWork", Method: "POST", Path: "/listreplacepermissionassociationswork", Status: 200, Input: "ListReplacePermissionAssociationsWorkRequest", Output: "ListReplacePermissionAssociationsWorkResponse",
+		Errors:   []string{"InvalidNextTokenException", "InvalidParameterException", "ServerInternalException", "ServiceUnavailableException"},
+		NewInput: model.New[ListReplacePermissionAssociationsWorkInput], NewOutput: model.New[ListReplacePermissionAssociationsWorkOutput],
+	},
+	{
 		Name: "ListResourceSharePermissions", Method: "POST", Path: "/listresourcesharepermissions", Status: 200, Input: "ListResourceSharePermissionsRequest", Output: "ListResourceSharePermissionsResponse",
 		Errors:   []string{"InvalidNextTokenException", "InvalidParameterException", "MalformedArnException", "OperationNotPermittedException", "ServerInternalException", "ServiceUnavailableException", "UnknownResourceException"},
 		NewInput: model.New[ListResourceSharePermissionsInput], NewOutput: model.New[ListResourceSharePermissionsOutput],
@@ -114,6 +139,16 @@ var operations = []model.Operation{
 		Name: "RejectResourceShareInvitation", Method: "POST", Path: "/rejectresourceshareinvitation", Status: 200, Input: "RejectResourceShareInvitationRequest", Output: "RejectResourceShareInvitationResponse",
 		Errors:   []string{"IdempotentParameterMismatchException", "InvalidClientTokenException", "MalformedArnException", "OperationNotPermittedException", "ResourceShareInvitationAlreadyAcceptedException", "ResourceShareInvitationAlreadyRejectedException", "ResourceShareInvitationArnNotFoundException", "ResourceShareInvitationExpiredException", "ServerInternalException", "ServiceUnavailableException"},
 		NewInput: model.New[RejectResourceShareInvitationInput], NewOutput: model.New[RejectResourceShareInvitationOutput],
+	},
+	{
+		Name: "ReplacePermissionAssociations", Method: "POST", Path: "/replacepermissionassociations", Status: 200, Input: "ReplacePermissionAssociationsRequest", Output: "ReplacePermissionAssociationsResponse",
+		Errors:   []string{"IdempotentParameterMismatchException", "InvalidClientTokenException", "InvalidParameterException", "MalformedArnException", "OperationNotPermittedException", "ServerInternalException", "ServiceUnavailableException", "UnknownResourceException"},
+		NewInput: model.New[ReplacePermissionAssociationsInput], NewOutput: model.New[ReplacePermissionAssociationsOutput],
+	},
+	{
+		Name: "SetDefaultPermissionVersion", Method: "POST", Path: "/setdefaultpermissionversion", Status: 200, Input: "SetDefaultPermissionVersionRequest", Output: "SetDefaultPermissionVersionResponse",
+		Errors:   []string{"IdempotentParameterMismatchException", "InvalidClientTokenException", "InvalidParameterException", "MalformedArnException", "ServerInternalException", "ServiceUnavailableException", "UnknownResourceException"},
+		NewInput: model.New[SetDefaultPermissionVersionInput], NewOutput: model.New[SetDefaultPermissionVersionOutput],
 	},
 	{
 		Name: "TagResource", Method: "POST", Path: "/tagresource", Status: 200, Input: "TagResourceRequest", Output: "TagResourceResponse",

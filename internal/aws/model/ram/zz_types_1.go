@@ -55,6 +55,32 @@ type AssociatedPermission struct {
 	PermissionTemplateParameters []PermissionTemplateParameter
 }
 
+type CreatePermissionInput struct {
+	Name                         *string
+	ResourceType                 *string
+	PolicyTemplate               *string
+	PermissionTemplateParameters []PermissionTemplateParameterDeclaration
+	ClientToken                  *string
+	Tags                         []Tag
+}
+
+type CreatePermissionOutput struct {
+	Permission  *ResourceSharePermissionSummary
+	ClientToken *string
+}
+
+type CreatePermissionVersionInput struct {
+	PermissionArn                *string
+	PolicyTemplate               *string
+	PermissionTemplateParameters []PermissionTemplateParameterDeclaration
+	ClientToken                  *string
+}
+
+type CreatePermissionVersionOutput struct {
+	Permission  *ResourceSharePermissionDetail
+	ClientToken *string
+}
+
 type CreateResourceShareInput struct {
 	Name                         *string
 	ResourceArns                 []string
@@ -71,6 +97,29 @@ type CreateResourceShareInput struct {
 type CreateResourceShareOutput struct {
 	ResourceShare *ResourceShare
 	ClientToken   *string
+}
+
+type DeletePermissionInput struct {
+	PermissionArn *string
+	ClientToken   *string
+}
+
+type DeletePermissionOutput struct {
+	ReturnValue      *bool
+	ClientToken      *string
+	PermissionStatus *string
+}
+
+type DeletePermissionVersionInput struct {
+	PermissionArn     *string
+	PermissionVersion *int32
+	ClientToken       *string
+}
+
+type DeletePermissionVersionOutput struct {
+	ReturnValue      *bool
+	ClientToken      *string
+	PermissionStatus *string
 }
 
 type DeleteResourceShareInput struct {
@@ -250,6 +299,18 @@ type ListPrincipalsOutput struct {
 	NextToken  *string
 }
 
+type ListReplacePermissionAssociationsWorkInput struct {
+	WorkIds    []string
+	Status     *string
+	NextToken  *string
+	MaxResults *int32
+}
+
+type ListReplacePermissionAssociationsWorkOutput struct {
+	ReplacePermissionAssociationsWorks []ReplacePermissionAssociationsWork
+	NextToken                          *string
+}
+
 type ListResourceSharePermissionsInput struct {
 	ResourceShareArn *string
 	NextToken        *string
@@ -327,6 +388,32 @@ type RejectResourceShareInvitationInput struct {
 type RejectResourceShareInvitationOutput struct {
 	ResourceShareInvitation *ResourceShareInvitation
 	ClientToken             *string
+}
+
+type ReplacePermissionAssociationsInput struct {
+	FromPermissionArn            *string
+	FromPermissionVersion        *int32
+	ToPermissionArn              *string
+	PermissionTemplateParameters []PermissionTemplateParameterInput
+	ClientToken                  *string
+}
+
+type ReplacePermissionAssociationsOutput struct {
+	ReplacePermissionAssociationsWork *ReplacePermissionAssociationsWork
+	ClientToken                       *string
+}
+
+type ReplacePermissionAssociationsWork struct {
+	Id                           *string
+	FromPermissionArn            *string
+	FromPermissionVersion        *string
+	ToPermissionArn              *string
+	ToPermissionVersion          *string
+	PermissionTemplateParameters []PermissionTemplateParameter
+	Status                       *string
+	StatusMessage                *string
+	CreationTime                 *time.Time
+	LastUpdatedTime              *time.Time
 }
 
 type Resource struct {
@@ -424,6 +511,17 @@ type ServiceNameAndResourceType struct {
 	ResourceRegionScope *string
 }
 
+type SetDefaultPermissionVersionInput struct {
+	PermissionArn     *string
+	PermissionVersion *int32
+	ClientToken       *string
+}
+
+type SetDefaultPermissionVersionOutput struct {
+	ReturnValue *bool
+	ClientToken *string
+}
+
 type Tag struct {
 	Key   *string
 	Value *string
@@ -450,16 +548,4 @@ type UntagResourceInput struct {
 }
 
 type UntagResourceOutput struct {
-}
-
-type UpdateResourceShareInput struct {
-	ResourceShareArn        *string
-	Name                    *string
-	AllowExternalPrincipals *bool
-	ClientToken             *string
-}
-
-type UpdateResourceShareOutput struct {
-	ResourceShare *ResourceShare
-	ClientToken   *string
 }
