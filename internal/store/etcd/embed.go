@@ -59,6 +59,9 @@ func Embed(ctx context.Context, dir string) (*Store, error) {
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModeRevision, "10000"
 	cfg.QuotaBackendBytes = 8 << 30
 	cfg.UnsafeNoFsync = false
+	// etcd keeps the newest entries of its log in memory, for members that are behind, and a start reads those after the last
+	// snapshot. This one is alone.
+	cfg.SnapshotCount, cfg.SnapshotCatchUpEntries = 1000, 100
 	server, err := embed.StartEtcd(cfg)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot start etcd in %s: %w", dir, err), folder.Close())
