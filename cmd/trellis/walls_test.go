@@ -52,6 +52,8 @@ func ghost(id string) string {
 var (
 	requestIDs = regexp.MustCompile(`(?i)<requestid>[^<]*`)
 	times      = regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+(Z|\+0000)|\b\d{10}(\.\d+)?\b|\b\d{13}\b`)
+	// The number in a load balancer's name has more digits or fewer.
+	balancers = regexp.MustCompile(`-\d+(\.[a-z0-9-]+\.elb\.)`)
 	// A parser names what it did not expect.
 	unexpected = regexp.MustCompile(`invalid character '.'`)
 	random     = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[a-z]+(-[0-9a-z]{4})?-[0-9a-z]{8,32}\b|-[0-9a-z]{17}\.|-[0-9a-f]{10}\.|"AccountId":"\d{12}"|\b[0-9a-f]{16,}\b|\b(AKIA|ASIA|AIDA|AROA|AGPA|ANPA|AIPA)[0-9A-Z]{16}\b`)
@@ -74,6 +76,7 @@ func told(a forge.Answer, id string) string {
 		}
 	}
 	text = requestIDs.ReplaceAllString(text, "")
+	text = balancers.ReplaceAllString(text, "-NUMBER$1")
 	text = unexpected.ReplaceAllString(text, "CHARACTER")
 	// A name may end in a number that would do for a time.
 	text = random.ReplaceAllString(text, "RANDOM")
@@ -82,9 +85,10 @@ func told(a forge.Answer, id string) string {
 
 // oracles are the places at which AWS tells what is there from what is not, and why.
 var oracles = map[string]string{
-	"sts.GetAccessKeyInfo AccessKeyId":    "it names the account of any key: that is what it is for",
-	"iam.CreateAccountAlias AccountAlias": "aliases are unique among all accounts",
-	"lambda.AddPermission Principal":      "policies of resources take only principals that are there",
+	"sts.GetAccessKeyInfo AccessKeyId":                    "it names the account of any key: that is what it is for",
+	"iam.CreateAccountAlias AccountAlias":                 "aliases are unique among all accounts",
+	"lambda.AddPermission Principal":                      "policies of resources take only principals that are there",
+	"organizations.InviteAccountToOrganization Target.Id": "an account in an organization is refused with a reason of its own, ALREADY_IN_AN_ORGANIZATION",
 }
 
 // Nobody learns or changes what is another account's, whatever place of whatever operation they name it at: not a stranger, not
