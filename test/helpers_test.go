@@ -53,6 +53,7 @@ func helpers() []helper {
 		paginator(ram.NewListPermissionVersionsPaginator), paginator(ram.NewListPermissionsPaginator), paginator(ram.NewListPrincipalsPaginator),
 		paginator(ram.NewListResourceSharePermissionsPaginator), paginator(ram.NewListResourceTypesPaginator), paginator(ram.NewListResourcesPaginator),
 		paginator(vpclattice.NewListAccessLogSubscriptionsPaginator), paginator(vpclattice.NewListListenersPaginator), paginator(vpclattice.NewListRulesPaginator),
+		paginator(vpclattice.NewListResourceConfigurationsPaginator), paginator(vpclattice.NewListResourceGatewaysPaginator),
 		paginator(vpclattice.NewListServiceNetworkResourceAssociationsPaginator), paginator(vpclattice.NewListServiceNetworkServiceAssociationsPaginator), paginator(vpclattice.NewListServiceNetworkVpcAssociationsPaginator),
 		paginator(vpclattice.NewListServiceNetworkVpcEndpointAssociationsPaginator), paginator(vpclattice.NewListServiceNetworksPaginator), paginator(vpclattice.NewListServicesPaginator),
 		paginator(vpclattice.NewListTargetGroupsPaginator), paginator(vpclattice.NewListTargetsPaginator),

@@ -80,7 +80,7 @@ func newDataPlane(o options, why string, view *state.View, control *access.Contr
 	d.metrics.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "trellis_access_records_lost_total",
 		Help: "Access records that their log groups did not take."}, func() float64 { return float64(records.lost.Load()) }))
 	d.proxy = server.New(server.Config{Network: proxyNetwork{namespaces{d.kernel}, d.room(headroom.ForWorkloads)}, Invoker: targetInvoker{d.functions, view},
-		Authenticator: signed.New(identities{control, view}), AccessLog: records, Log: log})
+		Authenticator: signed.New(identities{control, view}), AccessLog: records, Names: d.resolvers, Log: log})
 	d.metrics.watch(d.proxy)
 	return d, nil
 }

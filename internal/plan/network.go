@@ -53,6 +53,11 @@ func (b *builder) vpc(id string) *substrate.VPC {
 	out := &substrate.VPC{ID: v.ID, CIDRs: blocks(v)}
 	if a := association(b, v.ID); a != nil {
 		out.Lattice, out.LatticeGroups = substrate.LatticeAssociated, a.SecurityGroups
+		if n := use(b, b.c.networks, a.Network); n != nil {
+			for _, r := range n.Resources {
+				out.Resources = append(out.Resources, substrate.Resource{Address: r.Addr.Addr(), Ports: portsOf(r)})
+			}
+		}
 	} else if b.holdsTargets(v.ID) {
 		out.Lattice = substrate.LatticeTargets
 	}
@@ -225,11 +230,14 @@ func protocolNumber(name string) (int, error) {
 	return n, nil
 }
 
-// publicName is the name of a service or a load balancer.
+// publicName is the name of a service, a resource or a load balancer.
 func (b *builder) publicName(key string) *resolver.Host {
 	if s, ok := state.Services.Get(b, key); ok && !s.Deleting {
 		v4, v6 := lattice.Addresses(s.ID)
 		return &resolver.Host{Name: s.Domain(), Addrs: []netip.Addr{v4, v6}}
+	}
+	if a, ok := state.NetworkResources.Get(b, key); ok && !a.Deleting {
+		return &resolver.Host{Name: a.Domain(), Addrs: []netip.Addr{a.Address}}
 	}
 	if lb, ok := state.LoadBalancers.Get(b, key); ok {
 		return &resolver.Host{Name: lb.DNSName(), Addrs: b.addresses(lb.Interfaces)}

@@ -92,6 +92,7 @@ func (c *Compiler) Compile(s *state.Snapshot) Host {
 	begin(c, c.fronts, state.VPCs, vpcID, changes)
 	begin(c, c.peerings, state.Peerings, func(p *vpc.Peering) string { return p.ID }, changes)
 	begin(c, c.hosts, state.Services, func(s *lattice.Service) string { return s.ID }, changes)
+	begin(c, c.hosts, state.NetworkResources, func(a *lattice.NetworkResource) string { return a.ID }, changes)
 	begin(c, c.hosts, state.LoadBalancers, (*balancer.LoadBalancer).ARN, changes)
 	begin(c, c.balancers, state.LoadBalancers, (*balancer.LoadBalancer).ARN, changes)
 	begin(c, c.functions, state.FunctionConfigs, (*function.Config).Qualified, changes)
@@ -99,7 +100,7 @@ func (c *Compiler) Compile(s *state.Snapshot) Host {
 	c.policies.settle()
 	h := Host{
 		Revision:  s.SpecRev,
-		Network:   substrate.Config{LatticePrefixes: []netip.Prefix{lattice.RangeV4, lattice.RangeV6}, VPCs: c.vpcs.settle(), Peerings: c.peerings.settle()},
+		Network:   substrate.Config{LatticePrefixes: []netip.Prefix{lattice.RangeV4, lattice.RangeV6, lattice.RangeResources}, VPCs: c.vpcs.settle(), Peerings: c.peerings.settle()},
 		Names:     resolver.Desired{Public: c.hosts.settle(), VPCs: c.zones.settle()},
 		Proxy:     &proxy.Table{VPCs: c.fronts.settle(), LoadBalancers: c.balancers.settle(), Networks: c.networks.settle(), Services: c.services.settle(), Groups: c.groups.settle()},
 		Functions: c.functions.settle(),

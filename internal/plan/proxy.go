@@ -62,6 +62,14 @@ func (b *builder) serviceNetwork(id string) *proxy.ServiceNetwork {
 		}
 	}
 	out.Bindings = bindings(out.Services)
+	for a := range state.NetworkResources.By(b, state.ByNetwork, id) {
+		if a.Deleting {
+			continue
+		}
+		if r := b.resource(a); r != nil {
+			out.Resources = append(out.Resources, r)
+		}
+	}
 	return out
 }
 

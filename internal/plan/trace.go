@@ -61,7 +61,7 @@ func Trace(s *state.Snapshot, from Origin, host string, port uint16) Path {
 	if !e.Open {
 		return out
 	}
-	if lattice.RangeV4.Contains(to) || lattice.RangeV6.Contains(to) {
+	if lattice.RangeV4.Contains(to) || lattice.RangeV6.Contains(to) || lattice.RangeResources.Contains(to) {
 		a := association(s, v.ID)
 		out.Resource, out.Text = a.ID, fmt.Sprintf("VPC Lattice is reached through %s, the association of %s with %s", a.ID, v.ID, a.Network)
 	}

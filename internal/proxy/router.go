@@ -36,10 +36,13 @@ type Changes struct {
 	Came, Gone []*Group
 }
 
-// Front is what is served at one binding: the services of a VPC's network, or one listener of a load balancer.
+// Front is what is served at one binding: the services of a VPC's network, one of its resources, or one listener of a load
+// balancer.
 type Front struct {
 	// VPC is nil for a load balancer.
 	VPC *VPC
+	// Resource is what all connections are for, nil where requests are served.
+	Resource *Resource
 	// Balancer is nil for a VPC.
 	Balancer *LoadBalancer
 	Port     uint16
@@ -94,10 +97,16 @@ func (r *Router) Update(t *Table) Changes {
 			for _, addr := range old.Bindings {
 				out.Fronts[Binding{old.Namespace, addr}] = nil
 			}
+			for _, res := range old.resources() {
+				out.Fronts[Binding{old.Namespace, res.Addr}] = nil
+			}
 		}
 		if now != nil {
 			for _, addr := range now.Bindings {
 				out.Fronts[Binding{now.Namespace, addr}] = &Front{VPC: now, Port: addr.Port(), services: r.networks[now.Network]}
+			}
+			for _, res := range now.resources() {
+				out.Fronts[Binding{now.Namespace, res.Addr}] = &Front{VPC: now, Port: res.Addr.Port(), Resource: res}
 			}
 		}
 	}

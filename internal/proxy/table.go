@@ -86,6 +86,8 @@ type ServiceNetwork struct {
 	ID, ARN  string
 	Auth     Auth
 	Services []*Service
+	// Resources are reached each at an address of its own.
+	Resources []*Resource
 	// Bindings are where the services are reached.
 	Bindings []netip.AddrPort
 }

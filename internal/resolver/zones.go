@@ -196,6 +196,14 @@ func (z *Zones) View(vpcID string) View {
 	return View{v, z}
 }
 
+// Internet is what everyone sees: the public names alone.
+func (z *Zones) Internet() View {
+	if z == nil {
+		return View{}
+	}
+	return View{&view{}, z}
+}
+
 // zones yields the zones that are seen, the nearest first; the public one, last, is
 // shared by all.
 func (v View) zones() iter.Seq[*zone] {

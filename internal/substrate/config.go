@@ -5,12 +5,16 @@
 // reports on each resource.
 package substrate
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // Config is everything the network of one host should be.
 type Config struct {
-	// LatticePrefixes are the link-local prefixes VPC Lattice serves on, of either
-	// family: 169.254.171.0/24 and fd00:ec2:80::/64 on AWS.
+	// LatticePrefixes are the prefixes VPC Lattice serves on, of either family: on AWS
+	// the link-local 169.254.171.0/24 and fd00:ec2:80::/64 for services, and
+	// 129.224.0.0/17 for resources.
 	LatticePrefixes []netip.Prefix
 	// VPCs and Peerings are in the order of their ids. A VPC that is the same pointer as before has not changed.
 	VPCs     []*VPC
@@ -38,6 +42,8 @@ type VPC struct {
 	// LatticeGroups are the security groups of the service-network association;
 	// their ingress rules say which clients may enter. None lets every interface in.
 	LatticeGroups []string
+	// Resources are what the VPC reaches of the service network besides services.
+	Resources []Resource
 	// Resolvers are the addresses on which the VPC answers DNS. Security groups do
 	// not apply to them.
 	Resolvers []netip.Addr
@@ -46,6 +52,26 @@ type VPC struct {
 	Subnets         []Subnet
 	Interfaces      []Interface
 	SecurityGroups  []SecurityGroup
+}
+
+// Resource is an address of a Lattice prefix with the ports that lead on from there over TCP. Connections to any of them are
+// handed, with the destination they have, to the one listener at the address and the first port. Without ports, or of IPv6,
+// it leads nowhere.
+type Resource struct {
+	Address netip.Addr
+	Ports   []Ports
+}
+
+// Ports is a range of ports, both ends included.
+type Ports struct{ From, To int }
+
+// Listener is where connections to the resource are accepted.
+func (r Resource) Listener() netip.AddrPort {
+	return netip.AddrPortFrom(r.Address, uint16(r.Ports[0].From))
+}
+
+func (r Resource) has(port int) bool {
+	return slices.ContainsFunc(r.Ports, func(p Ports) bool { return p.From <= port && port <= p.To })
 }
 
 // Key is what VPCs are in the order of.

@@ -138,7 +138,11 @@ func (e *explainer) toLattice(vx *vpcIndex, n *Interface, source netip.Addr) Exp
 	if vx.Lattice != LatticeAssociated {
 		return blocked(DropNotAssociated, vx.ID, "%s is not associated with a service network", vx.ID)
 	}
-	if out := e.leave(vx, n, source, e.f.Destination); !out.Open {
+	to := e.f.Destination
+	if i := slices.IndexFunc(vx.Resources, func(r Resource) bool { return r.Address == to }); i >= 0 && (e.f.Protocol != 6 || !vx.Resources[i].has(e.f.Port)) {
+		return blocked(DropNoHost, vx.ID, "the resource at %s cannot be reached at %s", to, e.what())
+	}
+	if out := e.leave(vx, n, source, to); !out.Open {
 		return out
 	}
 	if len(vx.LatticeGroups) > 0 && !e.admitted(vx, vx.LatticeGroups, source, false) {

@@ -160,6 +160,9 @@ type (
 		Out bool
 		Map string
 	}
+	// Steer hands a TCP packet over IPv4 to the connection it belongs to, or to the listener; without either it does not
+	// match.
+	Steer struct{ To netip.AddrPort }
 	// Accept ends with acceptance.
 	Accept struct{}
 	// Drop ends with a silent drop.
@@ -251,6 +254,7 @@ func (s MatchICMPTypes) String() string {
 }
 func (s Count) String() string    { return fmt.Sprintf("counter name %q", s.Counter) }
 func (s Dispatch) String() string { return direction(s.Out) + " vmap @" + s.Map }
+func (s Steer) String() string    { return "tproxy ip to " + s.To.String() }
 func (Accept) String() string     { return "accept" }
 func (Drop) String() string       { return "drop" }
 func (Return) String() string     { return "return" }

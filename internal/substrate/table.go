@@ -50,6 +50,7 @@ const (
 	chainTo     = "to-destination"
 	chainToHost = "to-interface"
 	chainToLatt = "to-lattice"
+	chainSteer  = "to-resource"
 )
 
 // builder collects the table of one VPC.
@@ -139,13 +140,34 @@ func (b *builder) prerouting() {
 	if b.vx.Lattice == LatticeNone {
 		rules = append(rules, b.toLattice(Count{DropNotAssociated}, Drop{})...)
 	}
+	var pass Statement = Accept{}
+	if b.vx.Lattice == LatticeAssociated && len(b.vx.Resources) > 0 {
+		pass = Goto{chainSteer}
+		b.resources()
+	}
 	rules = append(rules,
 		FilterRule{MatchLinkSet{Set: setExternal}, Accept{}},
-		FilterRule{MatchPinned{Set: setPinned4}, Accept{}},
+		FilterRule{MatchPinned{Set: setPinned4}, pass},
 		FilterRule{MatchPinned{IPv6: true, Set: setPinned6}, Accept{}},
 		dropFor(DropSpoofed),
 	)
 	b.chain("prerouting", HookPrerouting, true, rules...)
+}
+
+// resources sends what is for a resource to its listener. A destination that is none of its ports is nowhere.
+func (b *builder) resources() {
+	var rules []FilterRule
+	for _, r := range b.vx.Resources {
+		if !r.Address.Is4() || len(r.Ports) == 0 {
+			continue
+		}
+		to := MatchAddress{Destination: true, Prefix: host(r.Address)}
+		for _, p := range r.Ports {
+			rules = append(rules, FilterRule{to, MatchProtocol{6}, MatchPorts(p), Steer{r.Listener()}, Accept{}})
+		}
+		rules = append(rules, dropFor(DropNoHost, to))
+	}
+	b.chain(chainSteer, NoHook, false, append(rules, FilterRule{Accept{}})...)
 }
 
 func (b *builder) forward() {

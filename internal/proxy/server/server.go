@@ -63,12 +63,13 @@ type Timeouts struct {
 }
 
 // Config is what a Server is made of. Only Network is required: without an Invoker functions are answered 502, without an
-// Authenticator signed requests are refused.
+// Authenticator signed requests are refused, without Names resources that have one are not reached.
 type Config struct {
 	Network       Network
 	Invoker       Invoker
 	Authenticator proxy.Authenticator
 	AccessLog     AccessLog
+	Names         Names
 	Log           *slog.Logger
 	Timeouts      Timeouts
 	// Remembered is how many requests can be explained afterwards; 0 means 1024.
@@ -84,6 +85,7 @@ type Server struct {
 	polled  polled
 	conns   sync.Pool
 	buffers sync.Pool
+	chunks  sync.Pool // of tunnels
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup // all but the log queue
@@ -121,6 +123,7 @@ func New(c Config) *Server {
 	s.router = proxy.NewRouter(s.reach)
 	s.conns.New = func() any { return newConn(s) }
 	s.buffers.New = newBuffers
+	s.chunks.New = func() any { return new([tunnelBuffer]byte) }
 	s.logs = newLogQueue(c.AccessLog, &s.count.logDropped)
 	go s.logs.run()
 	s.running.Go(s.expire)

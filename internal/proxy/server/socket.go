@@ -26,10 +26,12 @@ type socket struct {
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
+	// tunnels are the clients' connections to a resource.
+	tunnels map[net.Conn]struct{}
 }
 
 func newSocket(s *Server, b proxy.Binding, ln net.Listener, p *space) *socket {
-	return &socket{srv: s, binding: b, ln: ln, space: p, conns: make(map[*conn]struct{})}
+	return &socket{srv: s, binding: b, ln: ln, space: p, conns: make(map[*conn]struct{}), tunnels: make(map[net.Conn]struct{})}
 }
 
 func (k *socket) accept() {
@@ -51,6 +53,10 @@ func (k *socket) accept() {
 			continue
 		}
 		wait = 5 * time.Millisecond
+		if f := k.front.Load(); f != nil && f.Resource != nil {
+			k.carry(nc, f.Resource)
+			continue
+		}
 		l, err := newLink(nc)
 		if err != nil {
 			k.srv.Log.Warn("a connection cannot be served", "address", k.binding.Addr, "namespace", k.binding.Namespace, "error", err)
@@ -78,7 +84,8 @@ func (k *socket) accept() {
 	}
 }
 
-// close stops listening and ends the connections that wait for a request; the others end with the request they are at.
+// close stops listening and ends the connections to resources and those that wait for a request; the others end with the
+// request they are at.
 func (k *socket) close() {
 	k.closing.Store(true)
 	_ = k.ln.Close()
@@ -86,6 +93,9 @@ func (k *socket) close() {
 	defer k.mu.Unlock()
 	for c := range k.conns {
 		c.wake()
+	}
+	for c := range k.tunnels {
+		_ = c.Close()
 	}
 }
 

@@ -123,6 +123,21 @@ func (s *Server) Apply(ctx context.Context, zones *resolver.Zones) error {
 	return errs
 }
 
+// Resolve returns an IPv4 address of a name as the newest zones have it for the VPC, or for everyone where that is empty.
+func (s *Server) Resolve(vpc, name string) (netip.Addr, bool) {
+	zones := s.zones.Load()
+	view := zones.Internet()
+	if vpc != "" {
+		view = zones.View(vpc)
+	}
+	for _, r := range view.Lookup(name, resolver.A).Records {
+		if r.Type == resolver.A {
+			return r.Addr, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
 // Failed says that a socket failed since the last Apply.
 func (s *Server) Failed() bool { return s.broken.Load() }
 

@@ -166,6 +166,12 @@ func expressions(s substrate.Statement) ([]expr.Any, error) {
 		return []expr.Any{&expr.Objref{Type: int(nftables.ObjTypeCounter), Name: s.Counter}}, nil
 	case substrate.Dispatch:
 		return []expr.Any{link(s.Out), mapped(s.Map, unix.NFT_REG_VERDICT)}, nil
+	case substrate.Steer:
+		return []expr.Any{
+			&expr.Immediate{Register: reg, Data: s.To.Addr().AsSlice()},
+			&expr.Immediate{Register: reg2, Data: binary.BigEndian.AppendUint16(nil, s.To.Port())},
+			&expr.TProxy{Family: unix.NFPROTO_IPV4, TableFamily: unix.NFPROTO_INET, RegAddr: reg, RegPort: reg2},
+		}, nil
 	case substrate.Accept:
 		return verdict(expr.VerdictAccept, ""), nil
 	case substrate.Drop:

@@ -48,7 +48,7 @@ func over(peering, cidr string) substrate.Route {
 	return substrate.Route{Destination: netip.MustParsePrefix(cidr), Via: substrate.ViaPeering, Target: peering}
 }
 
-var latticePrefixes = prefixes("169.254.171.0/24", "fd00:ec2:80::/64")
+var latticePrefixes = prefixes("169.254.171.0/24", "fd00:ec2:80::/64", "129.224.0.0/17")
 
 // oneVPC has two interfaces in two subnets.
 func oneVPC() *substrate.VPC {

@@ -17,10 +17,11 @@ import (
 )
 
 // Listen opens a TCP listener at an address and port in the namespace. The address
-// need not be the kernel's own, as those of a Lattice prefix are not. The listener
-// can be used by any goroutine, and belongs to the namespace for good.
+// need not be the kernel's own, as those of a Lattice prefix are not, and connections
+// to other ports may be steered to it. The listener can be used by any goroutine, and
+// belongs to the namespace for good.
 func (n *Namespace) Listen(network string, addr netip.AddrPort) (net.Listener, error) {
-	lc := net.ListenConfig{Control: freebind}
+	lc := net.ListenConfig{Control: option(unix.IP_TRANSPARENT)}
 	lc.SetMultipathTCP(false)
 	var l net.Listener
 	err := n.Do(func() (err error) {
@@ -32,7 +33,7 @@ func (n *Namespace) Listen(network string, addr netip.AddrPort) (net.Listener, e
 
 // ListenPacket opens a UDP socket likewise.
 func (n *Namespace) ListenPacket(network string, addr netip.AddrPort) (net.PacketConn, error) {
-	lc := net.ListenConfig{Control: freebind}
+	lc := net.ListenConfig{Control: option(unix.IP_FREEBIND)}
 	var c net.PacketConn
 	err := n.Do(func() (err error) {
 		c, err = lc.ListenPacket(context.Background(), network, addr.String())
@@ -41,14 +42,16 @@ func (n *Namespace) ListenPacket(network string, addr netip.AddrPort) (net.Packe
 	return c, err
 }
 
-func freebind(_, _ string, c syscall.RawConn) error {
-	var err error
-	if cerr := c.Control(func(fd uintptr) {
-		err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1)
-	}); cerr != nil {
-		return cerr
+func option(name int) func(_, _ string, c syscall.RawConn) error {
+	return func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if cerr := c.Control(func(fd uintptr) {
+			err = unix.SetsockoptInt(int(fd), unix.SOL_IP, name, 1)
+		}); cerr != nil {
+			return cerr
+		}
+		return err
 	}
-	return err
 }
 
 // Dial connects from the namespace to a TCP or UDP address. A valid source is bound
