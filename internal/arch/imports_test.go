@@ -41,6 +41,7 @@ func TestImportDirections(t *testing.T) {
 	}
 }
 
+// together says that both are in a tree of packages.
 func together(a, b, tree string) bool {
 	return fitsAny([]string{tree}, a) && fitsAny([]string{tree}, b)
 }
