@@ -53,7 +53,6 @@ func helpers() []helper {
 		paginator(ram.NewListPermissionVersionsPaginator), paginator(ram.NewListPermissionsPaginator), paginator(ram.NewListPrincipalsPaginator),
 		paginator(ram.NewListResourceSharePermissionsPaginator), paginator(ram.NewListResourceTypesPaginator), paginator(ram.NewListResourcesPaginator), paginator(ram.NewListReplacePermissionAssociationsWorkPaginator),
 		paginator(vpclattice.NewListAccessLogSubscriptionsPaginator), paginator(vpclattice.NewListListenersPaginator), paginator(vpclattice.NewListRulesPaginator),
-		paginator(vpclattice.NewListResourceConfigurationsPaginator), paginator(vpclattice.NewListResourceGatewaysPaginator),
 		paginator(vpclattice.NewListServiceNetworkResourceAssociationsPaginator), paginator(vpclattice.NewListServiceNetworkServiceAssociationsPaginator), paginator(vpclattice.NewListServiceNetworkVpcAssociationsPaginator),
 		paginator(vpclattice.NewListServiceNetworkVpcEndpointAssociationsPaginator), paginator(vpclattice.NewListServiceNetworksPaginator), paginator(vpclattice.NewListServicesPaginator),
 		paginator(vpclattice.NewListTargetGroupsPaginator), paginator(vpclattice.NewListTargetsPaginator), paginator(vpclattice.NewListResourceConfigurationsPaginator), paginator(vpclattice.NewListResourceGatewaysPaginator),
