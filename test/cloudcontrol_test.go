@@ -28,6 +28,8 @@ type nativeResource struct {
 	shows  object
 	// fixed is a create-only property with a value it does not have.
 	fixed object
+	// refused is a property with a value it does not have, which its schema lets change and its API does not.
+	refused object
 	// list is the model a listing needs; unlisted types have none.
 	list     object
 	unlisted bool
@@ -153,6 +155,8 @@ func (n *native) life(resources []nativeResource) {
 	n.Helper()
 	for _, r := range resources {
 		n.ids[r.name] = n.create(r)
+		// What is named by an ARN is named by its id too.
+		n.ids["id of "+r.name] = n.ids[r.name][strings.LastIndex(n.ids[r.name], "/")+1:]
 		n.listed(r, true)
 		if r.shows != nil && r.change == nil {
 			n.show(r, r.shows)
@@ -174,6 +178,11 @@ func (n *native) life(resources []nativeResource) {
 			err := n.update(r, []object{{"op": "add", "path": "/" + name, "value": value}})
 			var not *types.NotUpdatableException
 			if !errors.As(err, &not) {
+				n.Errorf("%s: %s changed with %v", r.name, name, err)
+			}
+		}
+		for name, value := range r.refused {
+			if err := n.update(r, put(name, value)); err == nil || !strings.HasPrefix(err.Error(), "InvalidRequest: ") {
 				n.Errorf("%s: %s changed with %v", r.name, name, err)
 			}
 		}
@@ -449,6 +458,25 @@ func TestCloudControlTypes(t *testing.T) {
 			"Match": object{"HttpMatch": object{"PathMatch": object{"Match": object{"Prefix": "/a"}}}}, "Action": object{"FixedResponse": object{"StatusCode": 404}}},
 			change: append(put("Priority", 20), put("Tags", tag("Stage", "two"))...), shows: object{"Tags": tag("Stage", "two"), "Priority": 20, "Name": "first"}, fixed: object{"Name": "second"},
 			list: object{"ServiceIdentifier": "${service}", "ListenerIdentifier": "${listener}"}},
+		{name: "resource gateway", typ: "AWS::VpcLattice::ResourceGateway", desired: object{"Name": "native", "VpcIdentifier": "${vpc}", "SubnetIds": []string{"${subnet}"},
+			"SecurityGroupIds": []string{"${group}"}, "Ipv4AddressesPerEni": 2, "Tags": tag("Stage", "one")},
+			change: append(put("SecurityGroupIds", []string{"${ruled}"}), put("Tags", tag("Stage", "two"))...),
+			shows: object{"Name": "native", "VpcIdentifier": "${vpc}", "SubnetIds": []string{"${subnet}"}, "SecurityGroupIds": []string{"${ruled}"}, "Ipv4AddressesPerEni": 2,
+				"IpAddressType": "IPV4", "ResourceConfigDnsResolution": "PUBLIC", "Tags": tag("Stage", "two")},
+			fixed: object{"SubnetIds": []string{"${other subnet}"}}, refused: object{"Ipv4AddressesPerEni": 3}},
+		{name: "resource", typ: "AWS::VpcLattice::ResourceConfiguration", desired: object{"Name": "native", "ResourceConfigurationType": "SINGLE", "ResourceGatewayId": "${id of resource gateway}",
+			"PortRanges": []string{"5432"}, "ResourceConfigurationDefinition": object{"IpResource": "10.0.0.9"}, "ResourceConfigurationAuthType": "NONE"},
+			change: append(append(put("PortRanges", []string{"5432", "6000-6010"}), put("ResourceConfigurationDefinition", object{"DnsResource": object{"DomainName": "db.example.com", "IpAddressType": "IPV4"}})...),
+				append(put("AllowAssociationToSharableServiceNetwork", true), put("Tags", tag("Stage", "two"))...)...),
+			shows: object{"PortRanges": []string{"5432", "6000-6010"}, "ResourceConfigurationType": "SINGLE", "ProtocolType": "TCP", "AllowAssociationToSharableServiceNetwork": true,
+				"ResourceConfigurationDefinition": object{"DnsResource": object{"DomainName": "db.example.com", "IpAddressType": "IPV4"}}, "Tags": tag("Stage", "two")},
+			fixed: object{"ResourceConfigurationType": "GROUP"}, refused: object{"Name": "other", "ResourceConfigurationGroupId": "rcfg-00000000000000000", "PortRanges": []string{}}},
+		{name: "addressed resource", typ: "AWS::VpcLattice::ResourceConfiguration", desired: object{"Name": "native-address", "ResourceConfigurationType": "SINGLE",
+			"ResourceGatewayId": "${id of resource gateway}", "PortRanges": []string{"80"}, "ResourceConfigurationDefinition": object{"IpResource": "10.0.0.9"}},
+			shows: object{"PortRanges": []string{"80"}, "ResourceConfigurationDefinition": object{"IpResource": "10.0.0.9"}, "AllowAssociationToSharableServiceNetwork": false, "Tags": []object{}}},
+		{name: "resource offer", typ: "AWS::VpcLattice::ServiceNetworkResourceAssociation", desired: object{"ServiceNetworkId": "${network}", "ResourceConfigurationId": "${id of resource}"},
+			change: put("Tags", tag("Stage", "two")), shows: object{"Tags": tag("Stage", "two"), "ServiceNetworkId": "${id of network}", "ResourceConfigurationId": "${id of resource}", "PrivateDnsEnabled": false},
+			fixed: object{"PrivateDnsEnabled": true}, list: object{"ServiceNetworkId": "${network}"}},
 		{name: "auth policy", typ: "AWS::VpcLattice::AuthPolicy", desired: object{"ResourceIdentifier": "${service}", "Policy": welcome("one")}, change: put("Policy", welcome("two")),
 			shows: object{"Policy": welcome("two"), "State": "Active"}, fixed: object{"ResourceIdentifier": "${network}"}, unlisted: true},
 		{name: "resource policy", typ: "AWS::VpcLattice::ResourcePolicy", desired: object{"ResourceArn": "${network}", "Policy": lend(0, "${network}")}, change: put("Policy", lend(1, "${network}")),

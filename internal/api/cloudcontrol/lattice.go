@@ -52,6 +52,23 @@ type Lattice interface {
 	DeregisterTargets(context.Context, *vpclattice.DeregisterTargetsInput) (*vpclattice.DeregisterTargetsOutput, error)
 	ListTargets(context.Context, *vpclattice.ListTargetsInput) (*vpclattice.ListTargetsOutput, error)
 
+	CreateResourceGateway(context.Context, *vpclattice.CreateResourceGatewayInput) (*vpclattice.CreateResourceGatewayOutput, error)
+	GetResourceGateway(context.Context, *vpclattice.GetResourceGatewayInput) (*vpclattice.GetResourceGatewayOutput, error)
+	ListResourceGateways(context.Context, *vpclattice.ListResourceGatewaysInput) (*vpclattice.ListResourceGatewaysOutput, error)
+	UpdateResourceGateway(context.Context, *vpclattice.UpdateResourceGatewayInput) (*vpclattice.UpdateResourceGatewayOutput, error)
+	DeleteResourceGateway(context.Context, *vpclattice.DeleteResourceGatewayInput) (*vpclattice.DeleteResourceGatewayOutput, error)
+
+	CreateResourceConfiguration(context.Context, *vpclattice.CreateResourceConfigurationInput) (*vpclattice.CreateResourceConfigurationOutput, error)
+	GetResourceConfiguration(context.Context, *vpclattice.GetResourceConfigurationInput) (*vpclattice.GetResourceConfigurationOutput, error)
+	ListResourceConfigurations(context.Context, *vpclattice.ListResourceConfigurationsInput) (*vpclattice.ListResourceConfigurationsOutput, error)
+	UpdateResourceConfiguration(context.Context, *vpclattice.UpdateResourceConfigurationInput) (*vpclattice.UpdateResourceConfigurationOutput, error)
+	DeleteResourceConfiguration(context.Context, *vpclattice.DeleteResourceConfigurationInput) (*vpclattice.DeleteResourceConfigurationOutput, error)
+
+	CreateServiceNetworkResourceAssociation(context.Context, *vpclattice.CreateServiceNetworkResourceAssociationInput) (*vpclattice.CreateServiceNetworkResourceAssociationOutput, error)
+	GetServiceNetworkResourceAssociation(context.Context, *vpclattice.GetServiceNetworkResourceAssociationInput) (*vpclattice.GetServiceNetworkResourceAssociationOutput, error)
+	ListServiceNetworkResourceAssociations(context.Context, *vpclattice.ListServiceNetworkResourceAssociationsInput) (*vpclattice.ListServiceNetworkResourceAssociationsOutput, error)
+	DeleteServiceNetworkResourceAssociation(context.Context, *vpclattice.DeleteServiceNetworkResourceAssociationInput) (*vpclattice.DeleteServiceNetworkResourceAssociationOutput, error)
+
 	PutAuthPolicy(context.Context, *vpclattice.PutAuthPolicyInput) (*vpclattice.PutAuthPolicyOutput, error)
 	GetAuthPolicy(context.Context, *vpclattice.GetAuthPolicyInput) (*vpclattice.GetAuthPolicyOutput, error)
 	DeleteAuthPolicy(context.Context, *vpclattice.DeleteAuthPolicyInput) (*vpclattice.DeleteAuthPolicyOutput, error)

@@ -24,7 +24,7 @@ func TestCreateRefuses(t *testing.T) {
 		{prefix + "Service", `[]`, "ValidationException", "not a JSON object"},
 		{prefix + "Service", `null`, "ValidationException", "not a JSON object"},
 		{prefix + "Service", `{} {}`, "ValidationException", "not a JSON object"},
-		{prefix + "ResourceGateway", `{}`, "UnsupportedActionException", "AWS::VpcLattice::ResourceGateway"},
+		{prefix + "DomainVerification", `{}`, "UnsupportedActionException", "AWS::VpcLattice::DomainVerification"},
 		{"AWS::EC2::VPCEndpoint", `{}`, "UnsupportedActionException", "AWS::EC2::VPCEndpoint"},
 		{"AWS::No::Such", `{}`, "TypeNotFoundException", "The type 'AWS::No::Such' cannot be found."},
 	} {

@@ -19,16 +19,19 @@ func resources(l Lattice) map[string]*resource {
 
 func latticeTypes(l Lattice) map[string]*resource {
 	return map[string]*resource{
-		"AWS::VpcLattice::ServiceNetwork":                   serviceNetwork(l),
-		"AWS::VpcLattice::Service":                          latticeService(l),
-		"AWS::VpcLattice::ServiceNetworkServiceAssociation": serviceAssociation(l),
-		"AWS::VpcLattice::ServiceNetworkVpcAssociation":     vpcAssociation(l),
-		"AWS::VpcLattice::Listener":                         listener(l),
-		"AWS::VpcLattice::Rule":                             rule(l),
-		"AWS::VpcLattice::TargetGroup":                      targetGroup(l),
-		"AWS::VpcLattice::AuthPolicy":                       authPolicy(l),
-		"AWS::VpcLattice::ResourcePolicy":                   resourcePolicy(l),
-		"AWS::VpcLattice::AccessLogSubscription":            accessLogSubscription(l),
+		"AWS::VpcLattice::ResourceGateway":                   resourceGateway(l),
+		"AWS::VpcLattice::ResourceConfiguration":             resourceConfiguration(l),
+		"AWS::VpcLattice::ServiceNetworkResourceAssociation": resourceAssociation(l),
+		"AWS::VpcLattice::ServiceNetwork":                    serviceNetwork(l),
+		"AWS::VpcLattice::Service":                           latticeService(l),
+		"AWS::VpcLattice::ServiceNetworkServiceAssociation":  serviceAssociation(l),
+		"AWS::VpcLattice::ServiceNetworkVpcAssociation":      vpcAssociation(l),
+		"AWS::VpcLattice::Listener":                          listener(l),
+		"AWS::VpcLattice::Rule":                              rule(l),
+		"AWS::VpcLattice::TargetGroup":                       targetGroup(l),
+		"AWS::VpcLattice::AuthPolicy":                        authPolicy(l),
+		"AWS::VpcLattice::ResourcePolicy":                    resourcePolicy(l),
+		"AWS::VpcLattice::AccessLogSubscription":             accessLogSubscription(l),
 	}
 }
 

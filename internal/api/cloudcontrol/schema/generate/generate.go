@@ -54,6 +54,7 @@ type value struct {
 	AdditionalProperties *bool             `json:"additionalProperties"`
 	PatternProperties    json.RawMessage   `json:"patternProperties"`
 	Required             []string          `json:"required"`
+	OneOf                []*value          `json:"oneOf"`
 }
 
 // word is a permitted value; numbers are kept as they are written.
@@ -195,6 +196,7 @@ func (w *writer) value(v *value, within []string) {
 		w.value(target, append(slices.Clone(within), name))
 		return
 	}
+	v = v.merged()
 	kind := kinds[v.Type]
 	if kind == "" {
 		w.fail("a value is of type %q", v.Type)
@@ -246,6 +248,22 @@ func (w *writer) value(v *value, within []string) {
 	if kind == "Object" && (v.AdditionalProperties == nil || *v.AdditionalProperties || v.PatternProperties != nil) {
 		w.printf("Open: true,")
 	}
+}
+
+// merged has the properties of every object that the value may be one of. That it is one of them only is for the API to say.
+func (v *value) merged() *value {
+	all := *v
+	for _, one := range v.OneOf {
+		if len(one.Properties) == 0 {
+			continue
+		}
+		if all.Properties = maps.Clone(all.Properties); all.Properties == nil {
+			all.Properties = map[string]*value{}
+		}
+		maps.Copy(all.Properties, one.Properties)
+		all.AdditionalProperties = one.AdditionalProperties
+	}
+	return &all
 }
 
 func first(values ...*int) *int {
