@@ -242,8 +242,8 @@ func (p *prober) compare(t *testing.T, a *api, op *model.Operation, by, path, id
 		p.answered++
 	}
 	said, other := told(first, id), told(second, ghost(id))
-	if _, known := oracles[what]; !known && (first.Status != second.Status || said != other) {
-		t.Errorf("%s tells what is there: %s\n%d %.400s\nand what is not: %s\n%d %.400s", what, shown(real), first.Status, said, shown(none), second.Status, other)
+	if _, known := oracles[what]; !known && (first.Status != second.Status || first.Code != second.Code || said != other) {
+		t.Errorf("%s tells what is there: %s\n%d %s %.400s\nand what is not: %s\n%d %s %.400s", what, shown(real), first.Status, first.Code, said, shown(none), second.Status, second.Code, other)
 	}
 	if strings.Contains(said, p.mark) {
 		t.Errorf("%s shows what is the owner's: %s\n%.400s", what, shown(real), said)
