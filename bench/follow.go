@@ -233,7 +233,8 @@ func (b *bench) cost(ctx context.Context, t *site, c change, times int) (float64
 	if err := t.server.Settle(ctx); err != nil {
 		return 0, err
 	}
-	idle, during, err := spend(func(int) error { return ctx.Err() })
+	nothing := func(int) error { return ctx.Err() }
+	before, first, err := spend(nothing)
 	if err != nil {
 		return 0, err
 	}
@@ -241,7 +242,11 @@ func (b *bench) cost(ctx context.Context, t *site, c change, times int) (float64
 	if err != nil {
 		return 0, err
 	}
-	rest := time.Duration(float64(idle) * float64(took) / float64(during))
+	after, last, err := spend(nothing)
+	if err != nil {
+		return 0, err
+	}
+	rest := time.Duration(float64(before+after) * float64(took) / float64(first+last))
 	return max(0, millis(busy-rest)/float64(times)), nil
 }
 

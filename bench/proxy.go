@@ -351,8 +351,13 @@ func (p *proxyRun) tell(all outcomes) {
 	at = fmt.Sprintf(", %d clients", fewConns)
 	add("CPU per denied request"+at, report.Micros, all.denied, cpu, &report.Aim{Value: 1, Of: nginx}, kernelShare(all.denied))
 	add("denied requests a second, one core"+at, report.PerSecond, all.denied, rate, nil, "the core under test.")
+	queue := fmt.Sprintf("the queue: %d requests are under way at any time.", fewConns)
+	add("p50 of denied requests at full load"+at, report.Micros, all.denied, p50, nil, queue)
+	add("p99 of denied requests at full load"+at, report.Micros, all.denied, p99, nil, queue)
 	add("CPU per response of 1 MiB"+at, report.Micros, all.large, cpu, nil, kernelShare(all.large))
 	add("bodies of 1 MiB, one core"+at, report.MiBASecond, all.large, rate, nil, "copying between socket buffers, twice through user space.")
+	add("p50 of 1 MiB at full load"+at, report.Micros, all.large, p50, nil, queue)
+	add("p99 of 1 MiB at full load"+at, report.Micros, all.large, p99, nil, queue)
 	add("allocations per allowed request", report.Each, map[string]*outcome{trellis: all.many[trellis]}, func(o *outcome) []float64 { return o.allocations }, &report.Aim{Value: 0.05},
 		"what is allocated at all, connections and the access log's file included; less than one in twenty requests counts as none.")
 }

@@ -38,7 +38,8 @@ type Result struct {
 	Wrong   int
 	Example string
 	Elapsed time.Duration
-	// Times of answers, from when the request was sent or, with a rate, was due.
+	// Times of answers, from when the request was sent or, with a rate, was due. Late requests count as having taken all of the
+	// job's time.
 	P50, P90, P99, Max time.Duration
 	// Repeated counts requests that were sent again.
 	Repeated int
@@ -237,8 +238,14 @@ func (r *run) do() (Result, error) {
 	took := r.loop.took
 	slices.Sort(took)
 	if n := len(took); n > 0 {
-		at := func(q float64) time.Duration { return took[min(n-1, int(q*float64(n)))] }
-		r.result.P50, r.result.P90, r.result.P99, r.result.Max = at(0.50), at(0.90), at(0.99), took[n-1]
+		at := func(q float64) time.Duration {
+			i := int(q * float64(n+r.result.Late))
+			if i >= n && r.result.Late > 0 {
+				return r.Time
+			}
+			return took[min(n-1, i)]
+		}
+		r.result.P50, r.result.P90, r.result.P99, r.result.Max = at(0.50), at(0.90), at(0.99), at(1)
 	}
 	return r.result, nil
 }
