@@ -183,7 +183,7 @@ func (k *Maker) badText(s *model.Shape, way model.Location, add func(string, any
 		}
 		fits := Fits(s, v)
 		if fits && (i+k.Turn)%7 == 0 || !fits && s.Pattern != "" && !Matches(s, v) {
-			add("hostile "+v[:min(len(v), 12)], v, !fits || len(s.Enum) > 0)
+			add("hostile "+v[:min(len(v), 12)], v, !fits || len(s.Enum) > 0 && !slices.Contains(s.Enum, v))
 			if !fits {
 				break
 			}
