@@ -33,13 +33,18 @@ func via[In, Out, Option any](operation func(context.Context, *In, ...Option) (*
 		api = short
 	}
 	return call{api + "." + strings.TrimSuffix(of.Name(), "Input"), func(ctx context.Context, given map[string]any) (any, error) {
-		const union = "DefaultAction"
-		action, _ := given[union].(map[string]any)
-		given = maps.Clone(given)
-		delete(given, union)
-		in, err := input[In](given)
-		if err == nil && action != nil {
-			err = choose(reflect.ValueOf(in).Elem().FieldByName(union), action)
+		plain, unions := maps.Clone(given), map[string]map[string]any{}
+		for _, union := range []string{"DefaultAction", "ResourceConfigurationDefinition"} {
+			if member, ok := given[union].(map[string]any); ok {
+				unions[union] = member
+				delete(plain, union)
+			}
+		}
+		in, err := input[In](plain)
+		for union, member := range unions {
+			if err == nil {
+				err = choose(reflect.ValueOf(in).Elem().FieldByName(union), member)
+			}
 		}
 		if err != nil {
 			return nil, err
@@ -65,8 +70,12 @@ func choose(union reflect.Value, given map[string]any) error {
 			into = &types.RuleActionMemberForward{}
 		case "fixedResponse":
 			into = &types.RuleActionMemberFixedResponse{}
+		case "ipResource":
+			into = &types.ResourceConfigurationDefinitionMemberIpResource{}
+		case "dnsResource":
+			into = &types.ResourceConfigurationDefinitionMemberDnsResource{}
 		default:
-			return fmt.Errorf("no action %s", name)
+			return fmt.Errorf("no union has a member %s", name)
 		}
 		if err := json.Unmarshal([]byte(shown(map[string]any{"Value": v})), into); err != nil {
 			return err
@@ -255,7 +264,7 @@ func TestProviderSequences(t *testing.T) {
 		}
 		p.do(s, "update")
 	}
-	if len(all) < 28 {
+	if len(all) < 31 {
 		t.Errorf("there are %d resources", len(all))
 	}
 	for _, s := range slices.Backward(all) {

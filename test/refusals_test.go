@@ -192,6 +192,12 @@ func (a *account) inventory(t *testing.T) []string {
 	for _, g := range must(t, a.lattice.ListTargetGroups, &vpclattice.ListTargetGroupsInput{}).Items {
 		add(g.Id)
 	}
+	for _, g := range must(t, a.lattice.ListResourceGateways, &vpclattice.ListResourceGatewaysInput{}).Items {
+		add(g.Id)
+	}
+	for _, c := range must(t, a.lattice.ListResourceConfigurations, &vpclattice.ListResourceConfigurationsInput{}).Items {
+		add(c.Id)
+	}
 	for _, r := range must(t, a.iam.ListRoles, &iam.ListRolesInput{}).Roles {
 		add(r.Arn)
 	}

@@ -24,6 +24,8 @@ func TestCreateRefuses(t *testing.T) {
 		{prefix + "Service", `[]`, "ValidationException", "not a JSON object"},
 		{prefix + "Service", `null`, "ValidationException", "not a JSON object"},
 		{prefix + "Service", `{} {}`, "ValidationException", "not a JSON object"},
+		{prefix + "ResourceConfiguration", `{"Name":"abc","ResourceConfigurationType":"SINGLE","ResourceConfigurationDefinition":{"CidrResource":"10.0.0.0/8"}}`, "ValidationException",
+			"Model validation failed (#/ResourceConfigurationDefinition: extraneous key [CidrResource] is not permitted)"},
 		{prefix + "DomainVerification", `{}`, "UnsupportedActionException", "AWS::VpcLattice::DomainVerification"},
 		{"AWS::EC2::VPCEndpoint", `{}`, "UnsupportedActionException", "AWS::EC2::VPCEndpoint"},
 		{"AWS::No::Such", `{}`, "TypeNotFoundException", "The type 'AWS::No::Such' cannot be found."},
@@ -42,6 +44,11 @@ func TestCreateFails(t *testing.T) {
 	w := newWorld(t)
 	w.create("ServiceNetwork", object{"Name": "network"})
 	service := w.create("Service", object{"Name": "service"})
+	single := object{"Name": "resource", "ResourceConfigurationType": "SINGLE", "ResourceGatewayId": "rgw-00000000000000000", "PortRanges": []string{"80"},
+		"ResourceConfigurationDefinition": object{"ArnResource": "arn:aws:rds:eu-west-1:111111111111:db:main"}}
+	w.fail("NotFound", "rgw-00000000000000000")(w.begin("ResourceConfiguration", single))
+	single["ResourceConfigurationAuthType"] = "AWS_IAM"
+	w.fail("InvalidRequest", "no auth type AWS_IAM")(w.begin("ResourceConfiguration", single))
 	w.fail("AlreadyExists", "Service: VpcLattice, Status Code: 409, Request ID: req-1")(w.begin("ServiceNetwork", object{"Name": "network"}))
 	w.fail("AlreadyExists", "")(w.begin("Service", object{"Name": "service"}))
 	w.fail("NotFound", "sn-00000000000000000")(w.begin("ServiceNetworkServiceAssociation", object{"ServiceIdentifier": service, "ServiceNetworkIdentifier": "sn-00000000000000000"}))

@@ -238,3 +238,46 @@ data "aws_vpclattice_auth_policy" "a" {
 data "aws_vpclattice_resource_policy" "a" {
   resource_arn = aws_vpclattice_resource_policy.a.resource_arn
 }
+
+resource "aws_vpclattice_resource_gateway" "a" {
+  name               = "types-${var.generation}"
+  vpc_id             = aws_vpc.a.id
+  subnet_ids         = aws_subnet.a[*].id
+  security_group_ids = local.even ? [aws_security_group.a.id, aws_security_group.b.id] : [aws_security_group.a.id]
+  ip_address_type    = "IPV4"
+  tags               = local.tags
+}
+
+resource "aws_vpclattice_resource_configuration" "address" {
+  name                                           = "types-${var.generation}"
+  resource_gateway_identifier                    = aws_vpclattice_resource_gateway.a.id
+  type                                           = "SINGLE"
+  protocol                                       = "TCP"
+  port_ranges                                    = local.even ? ["5432", "6000-6010"] : ["5432"]
+  allow_association_to_shareable_service_network = true
+  resource_configuration_definition {
+    ip_resource {
+      ip_address = "10.1.0.${20 + var.release}"
+    }
+  }
+  tags = local.tags
+}
+
+resource "aws_vpclattice_resource_configuration" "name" {
+  name                        = "types-name"
+  resource_gateway_identifier = aws_vpclattice_resource_gateway.a.id
+  protocol                    = "TCP"
+  port_ranges                 = ["80"]
+  resource_configuration_definition {
+    dns_resource {
+      domain_name     = "resource.example.com"
+      ip_address_type = "IPV4"
+    }
+  }
+}
+
+resource "aws_vpclattice_service_network_resource_association" "a" {
+  resource_configuration_identifier = aws_vpclattice_resource_configuration.address.id
+  service_network_identifier        = aws_vpclattice_service_network.a.id
+  tags                              = local.tags
+}

@@ -81,8 +81,10 @@ func questions(config awssdk.Config) map[string]question {
 	all["vpc-lattice ListServices"] = list(v.ListServices, vpclattice.ListServicesInput{})
 	all["vpc-lattice ListServiceNetworks"] = list(v.ListServiceNetworks, vpclattice.ListServiceNetworksInput{})
 	all["vpc-lattice ListTargetGroups"] = list(v.ListTargetGroups, vpclattice.ListTargetGroupsInput{})
+	all["vpc-lattice ListResourceGateways"] = list(v.ListResourceGateways, vpclattice.ListResourceGatewaysInput{})
+	all["vpc-lattice ListResourceConfigurations"] = list(v.ListResourceConfigurations, vpclattice.ListResourceConfigurationsInput{})
 	c := cloudcontrol.NewFromConfig(config)
-	for _, name := range []string{"Service", "ServiceNetwork", "TargetGroup"} {
+	for _, name := range []string{"Service", "ServiceNetwork", "TargetGroup", "ResourceGateway", "ResourceConfiguration"} {
 		all["cloudcontrol ListResources "+name] = list(c.ListResources, cloudcontrol.ListResourcesInput{
 			TypeName: awssdk.String("AWS::VpcLattice::" + name),
 		})
