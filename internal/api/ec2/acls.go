@@ -50,7 +50,7 @@ func aclFields(acl *ec2.NetworkAcl, filter string) ([]string, bool) {
 	case "entry.egress":
 		return entry(func(e *ec2.NetworkAclEntry) []string { return flag(e.Egress) })
 	case "entry.protocol":
-		return entry(func(e *ec2.NetworkAclEntry) []string { return one(e.Protocol) })
+		return entry(func(e *ec2.NetworkAclEntry) []string { return protocolNames(*e.Protocol) })
 	case "entry.rule-action":
 		return entry(func(e *ec2.NetworkAclEntry) []string { return one(e.RuleAction) })
 	case "entry.rule-number":
@@ -85,6 +85,14 @@ func aclFields(acl *ec2.NetworkAcl, filter string) ([]string, bool) {
 		return one(acl.VpcId), true
 	}
 	return nil, false
+}
+
+// protocolNames returns what an entry's protocol is found by: the number that it is shown with, and its name.
+func protocolNames(number string) []string {
+	if name, err := vpc.NormalProtocol(number); err == nil && name != number {
+		return []string{number, name}
+	}
+	return []string{number}
 }
 
 // DescribeNetworkAcls lists network ACLs. The last entry in each direction, which denies what no other matched, is always there.

@@ -3,6 +3,7 @@ package ec2
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"trellis/internal/arn"
 	"trellis/internal/aws/model/ec2"
@@ -181,42 +182,12 @@ func (a *API) reference(s *state.Snapshot, g *vpc.SecurityGroup, r *vpc.Rule) *e
 	return out
 }
 
-func groupFields(g *ec2.SecurityGroup, filter string) ([]string, bool) {
-	perm := func(perms []ec2.IpPermission, part string) ([]string, bool) {
-		var out []string
-		for i := range perms {
-			p := &perms[i]
-			switch part {
-			case "cidr":
-				out = append(out, each(p.IpRanges, func(r *ec2.IpRange) *string { return r.CidrIp })...)
-			case "ipv6-cidr":
-				out = append(out, each(p.Ipv6Ranges, func(r *ec2.Ipv6Range) *string { return r.CidrIpv6 })...)
-			case "from-port":
-				out = append(out, number(p.FromPort)...)
-			case "to-port":
-				out = append(out, number(p.ToPort)...)
-			case "protocol":
-				out = append(out, *p.IpProtocol)
-			case "group-id":
-				out = append(out, each(p.UserIdGroupPairs, func(u *ec2.UserIdGroupPair) *string { return u.GroupId })...)
-			case "group-name":
-				out = append(out, each(p.UserIdGroupPairs, func(u *ec2.UserIdGroupPair) *string { return u.GroupName })...)
-			case "user-id":
-				out = append(out, each(p.UserIdGroupPairs, func(u *ec2.UserIdGroupPair) *string { return u.UserId })...)
-			case "prefix-list-id":
-				out = append(out, each(p.PrefixListIds, func(l *ec2.PrefixListId) *string { return l.PrefixListId })...)
-			default:
-				return nil, false
-			}
-		}
-		return out, true
+func groupFields(s *state.Snapshot, g *ec2.SecurityGroup, filter string) ([]string, bool) {
+	if part, ok := strings.CutPrefix(filter, "ip-permission."); ok {
+		return permissionFields(s, g.IpPermissions, part)
 	}
-	const in, out = "ip-permission.", "egress.ip-permission."
-	switch {
-	case len(filter) > len(in) && filter[:len(in)] == in && permissionPart(filter[len(in):]):
-		return perm(g.IpPermissions, filter[len(in):])
-	case len(filter) > len(out) && filter[:len(out)] == out && permissionPart(filter[len(out):]):
-		return perm(g.IpPermissionsEgress, filter[len(out):])
+	if part, ok := strings.CutPrefix(filter, "egress.ip-permission."); ok {
+		return permissionFields(s, g.IpPermissionsEgress, part)
 	}
 	switch filter {
 	case "description":
@@ -233,8 +204,50 @@ func groupFields(g *ec2.SecurityGroup, filter string) ([]string, bool) {
 	return nil, false
 }
 
-func permissionPart(s string) bool {
-	return slices.Contains([]string{"cidr", "ipv6-cidr", "from-port", "to-port", "protocol", "group-id", "group-name", "user-id", "prefix-list-id"}, s)
+// permissionFields are those of a group's permissions. A group that they name is shown by its id alone, and found by its name too.
+func permissionFields(s *state.Snapshot, perms []ec2.IpPermission, filter string) ([]string, bool) {
+	all := func(f func(*ec2.IpPermission) []string) ([]string, bool) {
+		var out []string
+		for i := range perms {
+			out = append(out, f(&perms[i])...)
+		}
+		return out, true
+	}
+	pairs := func(f func(*ec2.UserIdGroupPair) *string) ([]string, bool) {
+		return all(func(p *ec2.IpPermission) []string { return each(p.UserIdGroupPairs, f) })
+	}
+	switch filter {
+	case "cidr":
+		return all(func(p *ec2.IpPermission) []string {
+			return each(p.IpRanges, func(r *ec2.IpRange) *string { return r.CidrIp })
+		})
+	case "ipv6-cidr":
+		return all(func(p *ec2.IpPermission) []string {
+			return each(p.Ipv6Ranges, func(r *ec2.Ipv6Range) *string { return r.CidrIpv6 })
+		})
+	case "from-port":
+		return all(func(p *ec2.IpPermission) []string { return number(p.FromPort) })
+	case "to-port":
+		return all(func(p *ec2.IpPermission) []string { return number(p.ToPort) })
+	case "protocol":
+		return all(func(p *ec2.IpPermission) []string { return one(p.IpProtocol) })
+	case "group-id":
+		return pairs(func(u *ec2.UserIdGroupPair) *string { return u.GroupId })
+	case "group-name":
+		return pairs(func(u *ec2.UserIdGroupPair) *string {
+			if g, ok := state.SecurityGroups.Get(s, str(u.GroupId)); ok {
+				return new(g.Name)
+			}
+			return nil
+		})
+	case "user-id":
+		return pairs(func(u *ec2.UserIdGroupPair) *string { return u.UserId })
+	case "prefix-list-id":
+		return all(func(p *ec2.IpPermission) []string {
+			return each(p.PrefixListIds, func(l *ec2.PrefixListId) *string { return l.PrefixListId })
+		})
+	}
+	return nil, false
 }
 
 // DescribeSecurityGroups lists security groups with their permissions.
@@ -250,7 +263,8 @@ func (a *API) DescribeSecurityGroups(ctx context.Context, in *ec2.DescribeSecuri
 	}
 	l := &listing[vpc.SecurityGroup, ec2.SecurityGroup]{table: state.SecurityGroups, id: func(g *vpc.SecurityGroup) string { return g.ID },
 		owned:  func(g *vpc.SecurityGroup, o vpc.Owner) bool { return g.Owner == o },
-		absent: noGroup, show: a.showGroup, tags: func(g *ec2.SecurityGroup) []ec2.Tag { return g.Tags }, fields: groupFields, index: byVPC}
+		absent: noGroup, show: a.showGroup, tags: func(g *ec2.SecurityGroup) []ec2.Tag { return g.Tags }, index: byVPC,
+		fields: func(g *ec2.SecurityGroup, filter string) ([]string, bool) { return groupFields(s, g, filter) }}
 	out, next, err := describe(ctx, s, l, query{ids, in.Filters, in.MaxResults, in.NextToken, in.DryRun})
 	if err != nil {
 		return nil, err
