@@ -53,7 +53,7 @@ var (
 	requestIDs = regexp.MustCompile(`(?i)<requestid>[^<]*`)
 	times      = regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+(Z|\+0000)|\b\d{10}(\.\d+)?\b|\b\d{13}\b`)
 	// The number in a load balancer's name has more digits or fewer.
-	balancers = regexp.MustCompile(`-\d+(\.[a-z0-9-]+\.elb\.)`)
+	balancers = regexp.MustCompile(`-[0-9a-f]+(\.[a-z0-9-]+\.elb\.)`)
 	// A parser names what it did not expect.
 	unexpected = regexp.MustCompile(`invalid character '.'`)
 	random     = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[a-z]+(-[0-9a-z]{4})?-[0-9a-z]{8,32}\b|-[0-9a-z]{17}\.|-[0-9a-f]{10}\.|"AccountId":"\d{12}"|\b[0-9a-f]{16,}\b|\b(AKIA|ASIA|AIDA|AROA|AGPA|ANPA|AIPA)[0-9A-Z]{16}\b`)
