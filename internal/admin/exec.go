@@ -62,11 +62,14 @@ type ExecServer struct {
 	view   *state.View
 	runner Runner
 	log    *slog.Logger
+
+	// abandoned are the interfaces of which nobody knows yet whether they were made.
+	abandoned sync.WaitGroup
 }
 
 // NewExecServer returns the ExecServer of a host.
 func NewExecServer(host string, view *state.View, runner Runner, log *slog.Logger) *ExecServer {
-	return &ExecServer{host, view, runner, log}
+	return &ExecServer{host: host, view: view, runner: runner, log: log}
 }
 
 // Serve answers connections until the listener closes. A connection is one program: a JSON Command with three file
@@ -74,6 +77,7 @@ func NewExecServer(host string, view *state.View, runner Runner, log *slog.Logge
 // which they do with ctx.
 func (e *ExecServer) Serve(ctx context.Context, l *Listener) error {
 	var sessions sync.WaitGroup
+	defer e.abandoned.Wait()
 	defer sessions.Wait()
 	for {
 		conn, err := l.AcceptUnix()
@@ -121,6 +125,9 @@ func (e *ExecServer) serve(ctx context.Context, conn *net.UnixConn) error {
 	// Not cut short: an interface that was made and not told of would stay.
 	ni, err := e.open(context.WithoutCancel(ctx), &cmd)
 	if err != nil {
+		if ni != nil {
+			e.abandoned.Go(func() { e.abandon(ctx, ni.ID) })
+		}
 		return err
 	}
 	defer e.close(ctx, ni.ID)
@@ -151,10 +158,11 @@ func (e *ExecServer) serve(ctx context.Context, conn *net.UnixConn) error {
 	return nil
 }
 
-// open makes the interface the program lives behind.
+// open makes the interface the program lives behind. With an interface it returns an error that leaves open whether it was made.
 func (e *ExecServer) open(ctx context.Context, cmd *Command) (*vpc.NetworkInterface, error) {
 	var ni *vpc.NetworkInterface
 	err := e.view.Update(ctx, func(tx *state.Tx) error {
+		ni = nil
 		subnet, groups, err := place(tx, cmd.VPC, cmd.Subnet, cmd.Groups)
 		if err != nil {
 			return err
@@ -167,17 +175,41 @@ func (e *ExecServer) open(ctx context.Context, cmd *Command) (*vpc.NetworkInterf
 	return ni, err
 }
 
-func (e *ExecServer) close(ctx context.Context, id string) {
-	if ctx.Err() != nil {
-		// The server ends, and its store with it. Sweep finds the interface when it starts again.
-		return
+// uncertain is how long a write that was not answered may still happen: a member of the store that was cut off has it yet.
+const uncertain = 10 * time.Minute
+
+// abandon removes an interface if it turns out to have been made.
+func (e *ExecServer) abandon(ctx context.Context, id string) {
+	wait, cancel := context.WithTimeout(ctx, uncertain)
+	defer cancel()
+	for {
+		s := e.view.Snapshot()
+		if _, made := state.Interfaces.Get(s, id); made {
+			e.close(ctx, id)
+			return
+		}
+		if _, err := e.view.After(wait, s.Rev); err != nil {
+			return
+		}
 	}
-	err := e.view.Update(context.WithoutCancel(ctx), func(tx *state.Tx) error {
-		state.Interfaces.Delete(tx, id)
-		return nil
-	})
-	if err != nil {
-		e.log.Error("the interface of an exec session stays", "interface", id, "error", err)
+}
+
+// close removes the interface of a session, however long the store refuses. When the server ends, its store ends with it, and
+// Sweep finds the interface when it starts again.
+func (e *ExecServer) close(ctx context.Context, id string) {
+	for ctx.Err() == nil {
+		err := e.view.Update(context.WithoutCancel(ctx), func(tx *state.Tx) error {
+			state.Interfaces.Delete(tx, id)
+			return nil
+		})
+		if err == nil {
+			return
+		}
+		e.log.Warn("the interface of an exec session stays for now", "interface", id, "error", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -19,10 +20,11 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// disturbance is who makes the server fail while a zone lives: it tells how often that happened, and waits until the server
-// works.
+// disturbance is who makes the server fail while a zone lives: it tells how often something happened, how often of these the
+// server was killed, and waits until the server works.
 type disturbance interface {
 	count() int
+	kills() int
 	wait(ctx context.Context) error
 }
 
@@ -37,7 +39,8 @@ type driver struct {
 	// seen is how often the server had failed when what was acknowledged was last looked at.
 	seen   int
 	failed int // calls that ended in an error and were repeated
-	asked  int // rounds of requests through the zone
+	// asked counts the rounds of requests through the zone.
+	asked atomic.Int64
 	// answered counts the calls that succeeded.
 	answered atomic.Int64
 }
@@ -46,11 +49,14 @@ type driver struct {
 func retriable(err error) bool {
 	var res *smithyhttp.ResponseError
 	var sent *smithyhttp.RequestSendError
+	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &sent), errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		return true
 	case errors.As(err, &res):
 		return res.HTTPStatusCode() >= 500
+	case errors.As(err, &exit):
+		return strings.HasSuffix(strings.TrimSpace(string(exit.Stderr)), "Try again.")
 	}
 	return false
 }
@@ -187,23 +193,28 @@ func (d *driver) ask() {
 		d.t.Fatal(err)
 	}
 	for q, want := range map[string]string{"blue": "200 from the function", "green": "403"} {
-		before := d.by.count()
-		if err := d.by.wait(d.t.Context()); err != nil {
-			d.t.Fatal(err)
-		}
-		out, err := d.server.run(d.t.Context(), "exec", "--subnet", *d.zone.id("guest-subnet"), "--security-group", *d.zone.id("guest-group"), "--", self, probeArgument, "http://"+name+"/?q="+q)
-		if d.by.count() != before {
-			// What a crash cut off says nothing.
-			if err := d.by.wait(d.t.Context()); err != nil {
-				d.t.Fatal(err)
+		var out []byte
+		cut := false
+		d.until("a program in the guest's VPC", func(ctx context.Context) error {
+			before := d.by.kills()
+			if err := d.by.wait(ctx); err != nil {
+				return err
 			}
-			return
+			var err error
+			out, err = d.server.run(ctx, "exec", "--subnet", *d.zone.id("guest-subnet"), "--security-group", *d.zone.id("guest-group"), "--", self, probeArgument, "http://"+name+"/?q="+q)
+			if cut = d.by.kills() != before; cut {
+				return nil
+			}
+			return err
+		})
+		if cut {
+			return // What a crash cut off says nothing.
 		}
-		if err != nil || !strings.HasPrefix(string(out), want) {
-			d.t.Errorf("?q=%s in life %d after %d failures: %q, %v, want %s\n%s", q, d.zone.life, before, out, err, want, d.server.tail())
+		if !strings.HasPrefix(string(out), want) {
+			d.t.Errorf("?q=%s in life %d after %d failures: %q, want %s\n%s", q, d.zone.life, d.by.count(), out, want, d.server.tail())
 		}
 	}
-	d.asked++
+	d.asked.Add(1)
 }
 
 // killer kills the server at random moments and starts it again.
@@ -214,16 +225,18 @@ type killer struct {
 	answered *atomic.Int64
 
 	mu     sync.Mutex
-	kills  int
+	killed int
 	ready  chan struct{}
 	err    error
 	starts []time.Duration
 }
 
-func (k *killer) count() int {
+func (k *killer) count() int { return k.kills() }
+
+func (k *killer) kills() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.kills
+	return k.killed
 }
 
 func (k *killer) wait(ctx context.Context) error {
@@ -246,7 +259,7 @@ func (k *killer) wait(ctx context.Context) error {
 func (k *killer) once() error {
 	ready := make(chan struct{})
 	k.mu.Lock()
-	k.kills++
+	k.killed++
 	k.ready = ready
 	k.mu.Unlock()
 	defer close(ready)
@@ -351,5 +364,5 @@ func TestKilled(t *testing.T) {
 	}
 	slices.Sort(k.starts)
 	t.Logf("%d kills in %d lives; %d calls ended in an error and were repeated; %d rounds of requests; started in %v (median), %v (longest); stored at the end: %v",
-		k.kills, lives, d.failed, d.asked, k.starts[len(k.starts)/2].Round(time.Millisecond), k.starts[len(k.starts)-1].Round(time.Millisecond), st.Resources)
+		k.killed, lives, d.failed, d.asked.Load(), k.starts[len(k.starts)/2].Round(time.Millisecond), k.starts[len(k.starts)-1].Round(time.Millisecond), st.Resources)
 }
