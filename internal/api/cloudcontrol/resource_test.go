@@ -1,7 +1,9 @@
 package cloudcontrol
 
 import (
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"trellis/internal/api/cloudcontrol/schema"
@@ -25,6 +27,34 @@ func TestEveryTypeHasItsHandlers(t *testing.T) {
 				t.Errorf("%s: handler %s %v, promised %v", typ.Name, name, there, promised)
 			}
 		}
+	}
+}
+
+// The schemas that came with the project are all there: of types with handlers, or of those that others.txt says why not.
+func TestEverySchemaIsAccountedFor(t *testing.T) {
+	names := func(file string) []string {
+		t.Helper()
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []string
+		for line := range strings.Lines(string(text)) {
+			name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+			out = append(out, name)
+		}
+		return out
+	}
+	var handled []string
+	for i := range schema.Types {
+		handled = append(handled, schema.Types[i].Name)
+	}
+	wanted, others := names("schema/types.txt"), names("schema/others.txt")
+	if !slices.Equal(handled, wanted) || !slices.Equal(schema.Known, others) {
+		t.Errorf("the tables have %q and %q, types.txt and others.txt %q and %q", handled, schema.Known, wanted, others)
+	}
+	if n := len(wanted) + len(others); n != 46 {
+		t.Errorf("there are %d schemas, not 46", n)
 	}
 }
 

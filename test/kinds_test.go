@@ -1,0 +1,188 @@
+package test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"trellis/internal/api/cloudcontrol/schema"
+)
+
+// steps are what a life has, in the order of the tables' columns.
+var steps = []string{"create", "read", "list", "update", "replace", "tag", "import", "delete"}
+
+// lives says by resource type which steps tests take it through, and how.
+type lives map[string]map[string]string
+
+func (l lives) add(typ, how string, done ...string) {
+	if l[typ] == nil {
+		l[typ] = map[string]string{}
+	}
+	for _, step := range done {
+		if !strings.Contains(l[typ][step], how) {
+			l[typ][step] = strings.TrimSpace(l[typ][step] + " " + how)
+		}
+	}
+}
+
+// nativeLives reads the tables of TestCloudControlTypes.
+func nativeLives() lives {
+	l := lives{}
+	all := slices.Concat(nativeResources("111122223333"), nativeUnits("r-root"), []nativeResource{nativeLayer(), nativeLayerPermission(), nativeMember("r-root", "ou-unit")})
+	for _, r := range all {
+		l.add(r.typ, "yes", "read", "import")
+		if r.desired != nil {
+			l.add(r.typ, "yes", "create")
+		}
+		if !r.unlisted {
+			l.add(r.typ, "yes", "list")
+		}
+		for _, operation := range r.change {
+			if strings.HasPrefix(operation["path"].(string), "/Tags") {
+				l.add(r.typ, "yes", "tag")
+			} else {
+				l.add(r.typ, "yes", "update")
+			}
+		}
+		if r.fixed != nil {
+			l.add(r.typ, "yes", "replace")
+		}
+		if !r.kept {
+			l.add(r.typ, "yes", "delete")
+		}
+	}
+	return l
+}
+
+var (
+	block    = regexp.MustCompile(`(?ms)^resource "(aws_\w+)".*?^}`)
+	tags     = regexp.MustCompile(`(?m)^\s+tags\s*=`)
+	planned  = regexp.MustCompile("[\"`](?:[\\w.]+\\.)?(aws_\\w+)\\.[^\"`]*(?:\"[^\"`]*\"[^\"`]*)?[\"`]:\\s+\"(update|replace)\"")
+	unbidden = regexp.MustCompile(`"(aws_\w+)":\s+func\(attributes\) string \{ return "" \}`)
+)
+
+// terraformLives reads the provider's sequences, and the configurations of test/terraform with what is planned for them.
+func terraformLives(t *testing.T) lives {
+	t.Helper()
+	l := lives{}
+	const calls, program = "calls", "run"
+	read := func(name string) string {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	unimported := unbidden.FindAllStringSubmatch(read("terraform/import_test.go"), -1)
+	if len(unimported) == 0 {
+		t.Error("every type is imported")
+	}
+	imported := func(typ string) bool {
+		return !slices.ContainsFunc(unimported, func(u []string) bool { return u[1] == typ })
+	}
+	for _, s := range sequences(t) {
+		for phase, lines := range s.calls {
+			l.add(s.resource, calls, phase)
+			if phase == "read" && imported(s.resource) {
+				l.add(s.resource, calls, "import")
+			}
+			if phase == "delete" {
+				l.add(s.resource, calls, "replace")
+			}
+			for _, line := range lines {
+				if name, _, _ := strings.Cut(line, " "); phase == "update" && strings.Contains(name, "Tag") {
+					l.add(s.resource, calls, "tag")
+				}
+			}
+		}
+	}
+
+	for dir, imports := range map[string]bool{"../examples/terraform": false, "terraform/types": true, "terraform/balancers": true} {
+		err := filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
+			if err != nil || filepath.Ext(name) != ".tf" {
+				return err
+			}
+			for _, m := range block.FindAllStringSubmatch(read(name), -1) {
+				l.add(m[1], program, "create", "read", "delete")
+				if tags.MatchString(m[0]) {
+					l.add(m[1], program, "tag")
+				}
+				if imports && imported(m[1]) {
+					l.add(m[1], program, "import")
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	changes := planned.FindAllStringSubmatch(read("terraform/terraform_test.go"), -1)
+	if len(changes) < 20 {
+		t.Errorf("%d changes are planned", len(changes))
+	}
+	for _, m := range changes {
+		l.add(m[1], program, m[2])
+	}
+	return l
+}
+
+// renderKinds writes what tests take each resource type through.
+func renderKinds(t *testing.T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	b.WriteString(`
+## Resource by resource
+
+### CloudFormation types
+
+Every type whose schema Trellis has, by Cloud Control: the table that TestCloudControlTypes of ` + "`test/`" + ` runs. *replace* is the refusal of a
+change of a create-only property, at which tools make the resource anew; *import* is the read by identifier alone; *tag* is a change of tags
+in place.
+
+`)
+	native := nativeLives()
+	native.table(&b, steps)
+	for i := range schema.Types {
+		if native[schema.Types[i].Name] == nil {
+			t.Errorf("no test takes %s through its life", schema.Types[i].Name)
+		}
+	}
+	text, err := os.ReadFile("../internal/api/cloudcontrol/schema/others.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.WriteString("\nNot taken:\n\n")
+	for line := range strings.Lines(string(text)) {
+		name, why, _ := strings.Cut(strings.TrimSpace(line), " ")
+		fmt.Fprintf(&b, "- `%s`: %s\n", name, why)
+	}
+	b.WriteString(`
+### Terraform's resources
+
+*calls* are the provider's own calls, which TestProviderSequences of ` + "`test/`" + ` makes from ` + "`test/testdata/provider.txt`" + `; *run* is the provider itself,
+under Terraform and OpenTofu, in the configurations of ` + "`examples/terraform`" + `, ` + "`test/terraform/types`" + ` and ` + "`test/terraform/balancers`" + `, wherever those
+programs are installed; [tools.md](tools.md) says what was. *read* includes that a second plan is empty, *tag* that it is made with tags, and
+an import is a read of what the state has only an identifier of. The provider reads resources by their identifiers and lists none.
+
+`)
+	terraformLives(t).table(&b, slices.DeleteFunc(slices.Clone(steps), func(s string) bool { return s == "list" }))
+	return b.Bytes()
+}
+
+func (l lives) table(b *bytes.Buffer, columns []string) {
+	fmt.Fprintf(b, "| type | %s |\n| --- |%s\n", strings.Join(columns, " | "), strings.Repeat(" --- |", len(columns)))
+	for _, typ := range slices.Sorted(maps.Keys(l)) {
+		fmt.Fprintf(b, "| `%s` |", typ)
+		for _, step := range columns {
+			fmt.Fprintf(b, " %s |", l[typ][step])
+		}
+		b.WriteByte('\n')
+	}
+}
