@@ -2,6 +2,7 @@ package faults
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -116,25 +117,32 @@ func TestPrivilegedNoDescriptors(t *testing.T) {
 	s.alive(t)
 }
 
-// A log that stalls costs no request: records are dropped and counted, and written again when it recovers.
-func TestPrivilegedStalledLog(t *testing.T) {
-	s := start(t, 0)
-	z := s.zone(t)
+// recorded has the service's access records go to a log group, and returns the file they are in once one is there that p asks for.
+func (z *zone) recorded(t *testing.T, p *inner) string {
+	t.Helper()
 	name := "access"
 	must(t, z.logs.CreateLogGroup, &cloudwatchlogs.CreateLogGroupInput{LogGroupName: &name})
 	destination := "arn:aws:logs:us-east-1:" + z.account + ":log-group:" + name
 	must(t, z.lattice.CreateAccessLogSubscription, &vpclattice.CreateAccessLogSubscriptionInput{ResourceIdentifier: &z.service, DestinationArn: &destination})
-	p := z.start(t, "ask")
 	var files []string
 	eventually(t, "a record", func() bool {
 		if got := p.get(t, z.url("/")); got != fine {
 			t.Fatal(got)
 		}
-		files, _ = filepath.Glob(filepath.Join(s.data, "logs", "*", "*"))
+		files, _ = filepath.Glob(filepath.Join(z.inside(), "logs", "*", "*"))
 		return len(files) == 1
 	})
+	return files[0]
+}
+
+// A log that stalls costs no request: records are dropped and counted, and written again when it recovers.
+func TestPrivilegedStalledLog(t *testing.T) {
+	s := start(t, 0)
+	z := s.zone(t)
+	p := z.start(t, "ask")
+	file := z.recorded(t, p)
 	// A pipe that nobody reads stalls whoever opens it.
-	if err := errors.Join(os.Remove(files[0]), unix.Mkfifo(files[0], 0o600)); err != nil {
+	if err := errors.Join(os.Remove(file), unix.Mkfifo(file, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	load := z.start(t, "stream", z.url("/"))
@@ -149,11 +157,11 @@ func TestPrivilegedStalledLog(t *testing.T) {
 	}
 	t.Logf("resident: %d MiB", s.rss(t))
 
-	pipe, err := os.OpenFile(files[0], os.O_RDWR|unix.O_NONBLOCK, 0)
+	pipe, err := os.OpenFile(file, os.O_RDWR|unix.O_NONBLOCK, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(files[0]); err != nil {
+	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
 	go func() { _, _ = io.Copy(io.Discard, pipe) }()
@@ -161,7 +169,7 @@ func TestPrivilegedStalledLog(t *testing.T) {
 		if got := p.get(t, z.url("/")); got != fine {
 			t.Fatal(got)
 		}
-		text, err := os.ReadFile(files[0])
+		text, err := os.ReadFile(file)
 		return err == nil && bytes.Count(text, []byte("\n")) > 1
 	})
 	pipe.Close()
@@ -226,6 +234,73 @@ func TestPrivilegedFullDisk(t *testing.T) {
 	eventually(t, "room", func() bool { _, err := group(200); return err == nil })
 	if got := must(t, z.ec2.DescribeSecurityGroups, &ec2.DescribeSecurityGroupsInput{GroupIds: made}).SecurityGroups; len(got) != len(made) {
 		t.Errorf("afterwards %d of %d groups are there", len(got), len(made))
+	}
+	s.alive(t)
+}
+
+// On a full disk requests go on, their records are lost, counted and told of, and those of later ones are written once there is room.
+func TestPrivilegedFullDiskRecords(t *testing.T) {
+	s := start(t, 600)
+	z := s.zone(t)
+	p := z.start(t, "ask")
+	file := z.recorded(t, p)
+	ask := func(when string, n int) {
+		t.Helper()
+		for i := range n {
+			if got := p.get(t, z.url(fmt.Sprintf("/%s/%d", when, i))); got != fine {
+				t.Fatalf("%s: %s", when, got)
+			}
+		}
+	}
+	// written counts the records of requests of that time.
+	written := func(when string) (n int) {
+		t.Helper()
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(text) {
+			// What the server writes at this moment may not be all there.
+			if line[len(line)-1] != '\n' {
+				break
+			}
+			if at := bytes.IndexByte(line, '{'); at < 0 || !json.Valid(line[at:]) {
+				t.Fatalf("the file has half a record: %s", line)
+			}
+			if bytes.Contains(line, []byte("/"+when+"/")) {
+				n++
+			}
+		}
+		return n
+	}
+	lost := func() int { return int(s.metric(t, "trellis_access_records_lost_total")) }
+	const asked = 50
+	ask("before", asked)
+	eventually(t, "the records before", func() bool { return written("before") == asked })
+	if n := lost(); n != 0 {
+		t.Fatalf("%d records are lost with room", n)
+	}
+	filler := s.fill(t)
+	ask("during", asked)
+	eventually(t, "each record, written or counted as lost", func() bool { return written("during")+lost() == asked })
+	if lost() == 0 {
+		t.Error("no record is lost on a full disk")
+	}
+	said, err := os.ReadFile(s.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(said, []byte("access records are not delivered")) || !bytes.Contains(said, []byte("The disk of the server is full")) {
+		t.Error("the server's log does not tell of lost records and why")
+	}
+	s.alive(t)
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	ask("after", asked)
+	eventually(t, "the records after", func() bool { return written("after") == asked })
+	if n := written("before"); n != asked {
+		t.Errorf("%d of %d records from before are there", n, asked)
 	}
 	s.alive(t)
 }
