@@ -28,13 +28,17 @@ import (
 )
 
 // probe is what this binary does inside: "serve" is a target, "ask" asks for each URL, or connects to each address, that it reads and prints what came of it,
-// "idle" opens connections and leaves them, "stream" asks without pause until its input ends, "send" and
+// "mute" is a target that never answers, "crowd" asks so many times at once, "idle" opens connections and leaves them, "stream" asks without pause until its input ends, "send" and
 // "listen" send forged packets and count what arrives, "steal" prints what it gets of a server, "hold" holds a tmpfs until its
 // input ends, and "within" runs a program where another has such a mount.
 func probe(what string, args []string) error {
 	switch what {
 	case "serve":
 		return serve()
+	case "mute":
+		return mute()
+	case "crowd":
+		return crowd(args[0], args[1])
 	case "ask":
 		return ask()
 	case "send":
@@ -100,6 +104,67 @@ func serve() error {
 			}
 		}
 	}))
+}
+
+// mute takes requests and answers none; for each line of its input it tells how many it has got.
+func mute() error {
+	l, err := net.Listen("tcp4", ":8080")
+	if err != nil {
+		return err
+	}
+	if err := sayAddress(); err != nil {
+		return err
+	}
+	var got atomic.Int64
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+					got.Add(1)
+				}
+				_, _ = io.Copy(io.Discard, c)
+				_ = c.Close()
+			}()
+		}
+	}()
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		fmt.Println(got.Load())
+	}
+	return in.Err()
+}
+
+// crowd asks for a URL so many times at once, and prints how often each thing came of it.
+func crowd(url, times string) error {
+	n, err := strconv.Atoi(times)
+	if err != nil {
+		return err
+	}
+	one := &http.Client{Timeout: 3 * time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
+	came := map[string]int{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			what := ""
+			if res, err := one.Get(url); err != nil {
+				what = strings.ReplaceAll(err.Error(), "\n", " ")
+			} else {
+				_ = res.Body.Close()
+				what = res.Status
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			came[what]++
+		})
+	}
+	all.Wait()
+	fmt.Println(came)
+	return nil
 }
 
 func sayAddress() error {
