@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +17,8 @@ import (
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
 	"github.com/google/uuid"
+
+	"trellis/internal/api/cloudcontrol/schema"
 )
 
 // object is a resource's model, or a part of one.
@@ -26,6 +31,10 @@ type nativeResource struct {
 	// change is a JSON Patch that changes it in place, and shows what must be seen afterwards.
 	change []object
 	shows  object
+	// instead are desired properties that are shown with another value.
+	instead object
+	// more are lists that are shown with items beside those that were asked for.
+	more []string
 	// fixed is a create-only property with a value it does not have.
 	fixed object
 	// refused is a property with a value it does not have, which its schema lets change and its API does not.
@@ -116,21 +125,90 @@ func (n *native) update(r nativeResource, patch []object) error {
 	return err
 }
 
-// within reports what want has and have has not.
+// within reports if have has all that want has: of objects what is asked for, of lists every item in its place.
 func within(want, have any) bool {
-	w, ok := want.(object)
-	if !ok {
-		a, _ := json.Marshal(want)
-		b, _ := json.Marshal(have)
-		return string(a) == string(b)
-	}
-	h, _ := have.(object)
-	for name, value := range w {
-		if !within(value, h[name]) {
+	switch w := want.(type) {
+	case object:
+		h, _ := have.(object)
+		for name, value := range w {
+			if !within(value, h[name]) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		h, _ := have.([]any)
+		if len(h) != len(w) {
 			return false
 		}
+		for i := range w {
+			if !within(w[i], h[i]) {
+				return false
+			}
+		}
+		return true
 	}
-	return true
+	return reflect.DeepEqual(want, have)
+}
+
+// hides holds a model to what its type's schema says is never shown.
+func (n *native) hides(r nativeResource, model object) {
+	n.Helper()
+	for _, path := range r.declared().WriteOnly {
+		if present(model, strings.Split(path, "/")) {
+			n.Errorf("%s shows %s, which is write-only", r.name, path)
+		}
+	}
+}
+
+// present reports if there is anything at a path, in any item where it goes through a list.
+func present(v any, path []string) bool {
+	switch v := v.(type) {
+	case object:
+		if len(path) > 0 {
+			inner, ok := v[path[0]]
+			return ok && present(inner, path[1:])
+		}
+	case []any:
+		if len(path) > 0 && path[0] == "*" {
+			return slices.ContainsFunc(v, func(item any) bool { return present(item, path[1:]) })
+		}
+	}
+	return len(path) == 0
+}
+
+func (r nativeResource) declared() *schema.Type {
+	i := slices.IndexFunc(schema.Types, func(s schema.Type) bool { return s.Name == r.typ })
+	return &schema.Types[i]
+}
+
+// asked holds a resource to showing everything that was asked for, with these changes, and can be seen.
+func (n *native) asked(r nativeResource, changes []object) {
+	n.Helper()
+	want := n.filled(r.desired)
+	maps.Copy(want, n.filled(r.instead))
+	for _, c := range changes {
+		path := strings.Split(strings.TrimPrefix(c["path"].(string), "/"), "/")
+		into := want
+		for _, name := range path[:len(path)-1] {
+			into = into[name].(object)
+		}
+		maps.Copy(into, n.filled(object{path[len(path)-1]: c["value"]}))
+	}
+	for _, path := range r.declared().WriteOnly {
+		schema.Drop(want, path)
+	}
+	n.show(r, want)
+}
+
+// filled is a model as one that is read, with the identifiers of other resources.
+func (n *native) filled(m object) object {
+	n.Helper()
+	out := object{}
+	if err := json.Unmarshal([]byte(n.fill(m)), &out); err != nil {
+		n.Fatal(err)
+	}
+	return out
 }
 
 // show holds a resource's properties to what is wanted of them.
@@ -141,12 +219,17 @@ func (n *native) show(r nativeResource, want object) {
 		n.Errorf("read %s: %v", r.name, err)
 		return
 	}
-	var filled object
-	if err := json.Unmarshal([]byte(n.fill(want)), &filled); err != nil {
-		n.Fatal(err)
+	n.hides(r, have)
+	want = n.filled(want)
+	for _, name := range r.more {
+		asked, _ := want[name].([]any)
+		items, _ := have[name].([]any)
+		have[name] = slices.DeleteFunc(items, func(item any) bool {
+			return !slices.ContainsFunc(asked, func(a any) bool { return within(a, item) })
+		})
 	}
-	if !within(filled, have) {
-		n.Errorf("%s shows %v, want %v", r.name, have, filled)
+	if !within(want, have) {
+		n.Errorf("%s shows %v, want %v", r.name, have, want)
 	}
 }
 
@@ -158,6 +241,7 @@ func (n *native) life(resources []nativeResource) {
 		// What is named by an ARN is named by its id too.
 		n.ids["id of "+r.name] = n.ids[r.name][strings.LastIndex(n.ids[r.name], "/")+1:]
 		n.listed(r, true)
+		n.asked(r, nil)
 		if r.shows != nil && r.change == nil {
 			n.show(r, r.shows)
 		}
@@ -168,6 +252,7 @@ func (n *native) life(resources []nativeResource) {
 				n.Errorf("update %s: %v", r.name, err)
 			}
 			n.show(r, r.shows)
+			n.asked(r, r.change)
 			// The same patch again changes nothing and fails nothing.
 			if err := n.update(r, r.change); err != nil {
 				n.Errorf("update %s again: %v", r.name, err)
@@ -239,6 +324,11 @@ func (n *native) listed(r nativeResource, want bool) {
 		}
 		for _, d := range page.ResourceDescriptions {
 			found = found || aws.ToString(d.Identifier) == n.ids[r.name]
+			var model object
+			if err := json.Unmarshal([]byte(aws.ToString(d.Properties)), &model); err != nil {
+				n.Errorf("list %s: %v", r.name, err)
+			}
+			n.hides(r, model)
 		}
 	}
 	if found != want {
@@ -279,6 +369,7 @@ func (n *native) memberAccount(root string) {
 	member := nativeMember(root, unit)
 	n.ids["member"] = n.create(member)
 	n.listed(member, true)
+	n.asked(member, nil)
 	n.show(member, object{"AccountName": "native member", "Email": "member@example.com", "ParentIds": []string{unit}, "Tags": tag("Stage", "one"), "Status": "ACTIVE"})
 	for _, step := range []struct {
 		change []object
