@@ -182,6 +182,20 @@ func (s *server) status(t *testing.T) status {
 	return st
 }
 
+// rest is the status once the host has applied everything that is stored.
+func (s *server) rest(t *testing.T) status {
+	t.Helper()
+	for range 500 {
+		if st := s.status(t); st.Applied == st.Revision {
+			return st
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	st := s.status(t)
+	t.Errorf("the host has applied revision %d, %d is stored\n%s", st.Applied, st.Revision, s.tail())
+	return st
+}
+
 // family is a process with its descendants, each with its start time, and the network namespaces they hold. The others are all
 // processes beside it.
 func family(root int) (processes map[int]string, namespaces map[string]bool, others map[int]string) {

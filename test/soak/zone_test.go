@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/ram"
+	ramtypes "github.com/aws/aws-sdk-go-v2/service/ram/types"
 	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
 	lattice "github.com/aws/aws-sdk-go-v2/service/vpclattice/types"
 	"github.com/aws/smithy-go"
@@ -37,7 +40,7 @@ type step struct {
 	name string
 	// make makes the thing and returns its id. Repeated, it makes nothing new and returns the same id.
 	make func(ctx context.Context, z *zone) (string, error)
-	// find fails with what isGone knows once the thing is not there.
+	// find fails with what isGone knows once the thing is not there, and otherwise if it is not as it was made.
 	find func(ctx context.Context, z *zone, id string) error
 	drop func(ctx context.Context, z *zone, id string) error
 }
@@ -83,6 +86,14 @@ func isCode(err error, codes ...string) bool {
 	return errors.As(err, &api) && slices.Contains(codes, api.ErrorCode())
 }
 
+// same fails unless a thing is as it was made.
+func same(got, want any) error {
+	if g, w := fmt.Sprint(got), fmt.Sprint(want); g != w {
+		return fmt.Errorf("it is not as it was made: it has %s, want %s", g, w)
+	}
+	return nil
+}
+
 var errGone = &smithy.GenericAPIError{Code: "NotFound", Message: "it is marked as deleted"}
 
 // vpcOf makes a VPC with a subnet and a group, which EC2 gives no client tokens for: they are found by name or range.
@@ -106,8 +117,15 @@ func vpcOf(who string, pick func(*zone) *account, cidr, subnet string) []step {
 			return *out.Vpc.VpcId, nil
 		},
 		find: func(ctx context.Context, z *zone, id string) error {
-			_, err := pick(z).ec2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{id}})
-			return err
+			out, err := pick(z).ec2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: []string{id}})
+			if err != nil {
+				return err
+			}
+			got := []string{*out.Vpcs[0].CidrBlock}
+			for _, tag := range out.Vpcs[0].Tags {
+				got = append(got, *tag.Key, *tag.Value)
+			}
+			return same(got, []string{cidr, "Name", *z.named(who)})
 		},
 		drop: func(ctx context.Context, z *zone, id string) error {
 			_, err := pick(z).ec2.DeleteVpc(ctx, &ec2.DeleteVpcInput{VpcId: &id})
@@ -131,8 +149,11 @@ func vpcOf(who string, pick func(*zone) *account, cidr, subnet string) []step {
 			return *found.Subnets[0].SubnetId, nil
 		},
 		find: func(ctx context.Context, z *zone, id string) error {
-			_, err := pick(z).ec2.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{SubnetIds: []string{id}})
-			return err
+			out, err := pick(z).ec2.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{SubnetIds: []string{id}})
+			if err != nil {
+				return err
+			}
+			return same(*out.Subnets[0].CidrBlock, subnet)
 		},
 		drop: func(ctx context.Context, z *zone, id string) error {
 			_, err := pick(z).ec2.DeleteSubnet(ctx, &ec2.DeleteSubnetInput{SubnetId: &id})
@@ -165,8 +186,17 @@ func vpcOf(who string, pick func(*zone) *account, cidr, subnet string) []step {
 			return id, nil
 		},
 		find: func(ctx context.Context, z *zone, id string) error {
-			_, err := pick(z).ec2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}})
-			return err
+			out, err := pick(z).ec2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}})
+			if err != nil {
+				return err
+			}
+			var got []string
+			for _, p := range out.SecurityGroups[0].IpPermissions {
+				for _, r := range p.IpRanges {
+					got = append(got, fmt.Sprint(*p.IpProtocol, *p.FromPort, *p.ToPort, *r.CidrIp))
+				}
+			}
+			return same(got, []string{fmt.Sprint("tcp", 80, 80, "0.0.0.0/0")})
 		},
 		drop: func(ctx context.Context, z *zone, id string) error {
 			_, err := pick(z).ec2.DeleteSecurityGroup(ctx, &ec2.DeleteSecurityGroupInput{GroupId: &id})
@@ -215,8 +245,12 @@ func functionStep() step {
 			return *out.FunctionArn, nil
 		},
 		find: func(ctx context.Context, z *zone, id string) error {
-			_, err := z.owner.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &id})
-			return err
+			out, err := z.owner.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: &id})
+			if err != nil {
+				return err
+			}
+			sum := sha256.Sum256(archive())
+			return same(*out.Configuration.CodeSha256, base64.StdEncoding.EncodeToString(sum[:]))
 		},
 		drop: func(ctx context.Context, z *zone, id string) error {
 			_, err := z.owner.lambda.DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: &id})
@@ -246,6 +280,12 @@ func networkStep() step {
 	}
 }
 
+// policyFor lets an account's VPCs ask for what is blue.
+func policyFor(a *account) string {
+	return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"vpc-lattice-svcs:Invoke","Resource":"*",`+
+		`"Condition":{"StringEquals":{"vpc-lattice-svcs:RequestQueryString/q":"blue","vpc-lattice-svcs:SourceVpcOwnerAccount":%q}}}]}`, a.id)
+}
+
 func serviceStep() step {
 	return step{
 		name: "service",
@@ -254,9 +294,7 @@ func serviceStep() step {
 			if err != nil {
 				return "", err
 			}
-			policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"vpc-lattice-svcs:Invoke","Resource":"*",`+
-				`"Condition":{"StringEquals":{"vpc-lattice-svcs:RequestQueryString/q":"blue","vpc-lattice-svcs:SourceVpcOwnerAccount":%q}}}]}`, z.guest.id)
-			_, err = z.owner.lattice.PutAuthPolicy(ctx, &vpclattice.PutAuthPolicyInput{ResourceIdentifier: out.Arn, Policy: &policy})
+			_, err = z.owner.lattice.PutAuthPolicy(ctx, &vpclattice.PutAuthPolicyInput{ResourceIdentifier: out.Arn, Policy: aws.String(policyFor(z.guest))})
 			return *out.Arn, err
 		},
 		find: func(ctx context.Context, z *zone, id string) error {
@@ -264,7 +302,14 @@ func serviceStep() step {
 			if err == nil && out.Status == lattice.ServiceStatusDeleteInProgress {
 				return errGone
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			policy, err := z.owner.lattice.GetAuthPolicy(ctx, &vpclattice.GetAuthPolicyInput{ResourceIdentifier: &id})
+			if err != nil {
+				return err
+			}
+			return same(*policy.Policy, policyFor(z.guest))
 		},
 		drop: func(ctx context.Context, z *zone, id string) error {
 			_, err := z.owner.lattice.DeleteService(ctx, &vpclattice.DeleteServiceInput{ServiceIdentifier: &id})
@@ -299,7 +344,18 @@ func targetStep() step {
 			if err == nil && out.Status == lattice.TargetGroupStatusDeleteInProgress {
 				return errGone
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			targets, err := z.owner.lattice.ListTargets(ctx, &vpclattice.ListTargetsInput{TargetGroupIdentifier: &id})
+			if err != nil {
+				return err
+			}
+			var got []string
+			for _, t := range targets.Items {
+				got = append(got, *t.Id)
+			}
+			return same(got, []string{*z.id("function")})
 		},
 		drop: func(ctx context.Context, z *zone, id string) error {
 			_, err := z.owner.lattice.DeregisterTargets(ctx, &vpclattice.DeregisterTargetsInput{TargetGroupIdentifier: &id, Targets: []lattice.Target{{Id: z.id("function")}}})
@@ -325,8 +381,18 @@ func listenerStep() step {
 			return *out.Id, nil
 		},
 		find: func(ctx context.Context, z *zone, id string) error {
-			_, err := z.owner.lattice.GetListener(ctx, &vpclattice.GetListenerInput{ServiceIdentifier: z.id("service"), ListenerIdentifier: &id})
-			return err
+			out, err := z.owner.lattice.GetListener(ctx, &vpclattice.GetListenerInput{ServiceIdentifier: z.id("service"), ListenerIdentifier: &id})
+			if err != nil {
+				return err
+			}
+			var got []string
+			if forward, ok := out.DefaultAction.(*lattice.RuleActionMemberForward); ok {
+				for _, g := range forward.Value.TargetGroups {
+					got = append(got, *g.TargetGroupIdentifier)
+				}
+			}
+			group := *z.id("target")
+			return same(got, []string{group[strings.LastIndexByte(group, '/')+1:]})
 		},
 		drop: func(ctx context.Context, z *zone, id string) error {
 			_, err := z.owner.lattice.DeleteListener(ctx, &vpclattice.DeleteListenerInput{ServiceIdentifier: z.id("service"), ListenerIdentifier: &id})
@@ -386,7 +452,20 @@ func shareStep() step {
 			if err == nil && (len(out.ResourceShares) == 0 || strings.HasPrefix(string(out.ResourceShares[0].Status), "DELET")) {
 				return errGone
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			var got []string
+			for _, kind := range []ramtypes.ResourceShareAssociationType{ramtypes.ResourceShareAssociationTypeResource, ramtypes.ResourceShareAssociationTypePrincipal} {
+				parts, err := z.owner.ram.GetResourceShareAssociations(ctx, &ram.GetResourceShareAssociationsInput{AssociationType: kind, ResourceShareArns: []string{id}})
+				if err != nil {
+					return err
+				}
+				for _, p := range parts.ResourceShareAssociations {
+					got = append(got, *p.AssociatedEntity+" "+string(p.Status))
+				}
+			}
+			return same(got, []string{*z.id("network") + " ASSOCIATED", z.guest.id + " ASSOCIATED"})
 		},
 		drop: func(ctx context.Context, z *zone, id string) error {
 			_, err := z.owner.ram.DeleteResourceShare(ctx, &ram.DeleteResourceShareInput{ResourceShareArn: &id})
@@ -411,7 +490,10 @@ func vpcAssociationStep() step {
 			if err == nil && out.Status == lattice.ServiceNetworkVpcAssociationStatusDeleteInProgress {
 				return errGone
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			return same(append(out.SecurityGroupIds, *out.VpcId), []string{*z.id("guest-group"), *z.id("guest-vpc")})
 		},
 		drop: func(ctx context.Context, z *zone, id string) error {
 			_, err := z.guest.lattice.DeleteServiceNetworkVpcAssociation(ctx, &vpclattice.DeleteServiceNetworkVpcAssociationInput{ServiceNetworkVpcAssociationIdentifier: &id})
