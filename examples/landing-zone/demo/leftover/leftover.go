@@ -29,13 +29,22 @@ type Watch struct {
 	processes map[int]string // when each started, by its id
 	netns     map[string]bool
 	cgroups   map[string]bool
+	// strangers are processes that were there before, or came from such: the kernel gives a namespace's number anew, to them too.
+	strangers map[int]string
 }
 
 // New watches a process whose files are in the directory.
 func New(pid int, dir string) *Watch {
-	w := &Watch{root: pid, dir: dir, processes: map[int]string{}, netns: map[string]bool{}, cgroups: map[string]bool{}}
+	w := &Watch{root: pid, dir: dir, processes: map[int]string{}, netns: map[string]bool{}, cgroups: map[string]bool{}, strangers: map[int]string{}}
 	w.own.netns, _ = os.Readlink("/proc/self/ns/net")
 	w.own.cgroup = cgroup("self")
+	children, started := tree()
+	w.follow(children, started)
+	for pid, start := range started {
+		if w.processes[pid] != start {
+			w.strangers[pid] = start
+		}
+	}
 	return w
 }
 
@@ -55,8 +64,15 @@ func (w *Watch) Run(ctx context.Context) {
 
 // Look notes what there is now.
 func (w *Watch) Look() {
-	children := map[int][]int{}
-	started := map[int]string{}
+	children, started := tree()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.follow(children, started)
+}
+
+// tree is the children of every process, and when each process started.
+func tree() (children map[int][]int, started map[int]string) {
+	children, started = map[int][]int{}, map[int]string{}
 	for _, pid := range processes() {
 		parent, start, ok := stat(pid)
 		if !ok {
@@ -65,8 +81,10 @@ func (w *Watch) Look() {
 		children[parent] = append(children[parent], pid)
 		started[pid] = start
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	return children, started
+}
+
+func (w *Watch) follow(children map[int][]int, started map[int]string) {
 	family := []int{w.root}
 	for len(family) > 0 {
 		pid := family[0]
@@ -74,6 +92,27 @@ func (w *Watch) Look() {
 		if start, ok := started[pid]; ok {
 			w.processes[pid] = start
 			w.note(pid)
+		}
+	}
+	// What has lost its parent is init's, and may be of the family; this process has programs run in the family's namespaces.
+	const adopter = 1
+	own := os.Getpid()
+	for pid, start := range maps.Clone(w.strangers) {
+		if started[pid] != start {
+			continue
+		}
+		others := []int{pid}
+		for len(others) > 0 {
+			pid := others[0]
+			others = others[1:]
+			start, ok := started[pid]
+			if !ok || w.processes[pid] == start {
+				continue
+			}
+			w.strangers[pid] = start
+			if pid != adopter && pid != own {
+				others = append(others, children[pid]...)
+			}
 		}
 	}
 }
@@ -109,8 +148,10 @@ func (w *Watch) Left() []string {
 }
 
 func (w *Watch) left() []string {
+	children, started := tree()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.follow(children, started)
 	var left []string
 	for _, pid := range slices.Sorted(maps.Keys(w.processes)) {
 		if _, start, ok := stat(pid); ok && start == w.processes[pid] {
@@ -118,6 +159,9 @@ func (w *Watch) left() []string {
 		}
 	}
 	for _, pid := range processes() {
+		if _, start, ok := stat(pid); ok && w.strangers[pid] == start {
+			continue
+		}
 		for ns := range namespaces(pid) {
 			if w.netns[ns] {
 				left = append(left, fmt.Sprintf("namespace %s, held by process %d", ns, pid))

@@ -1,6 +1,8 @@
 package leftover
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -30,6 +32,49 @@ func TestProcesses(t *testing.T) {
 	}
 	if err := child.Wait(); err == nil {
 		t.Error("the child ended by itself")
+	}
+}
+
+func TestStrangers(t *testing.T) {
+	other := exec.Command("sh", "-c", "read go; sleep 600 & echo $!; read end; kill $!")
+	in, err := other.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := other.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, later := exec.Command("sleep", "600"), exec.Command("sleep", "600")
+	for _, c := range []*exec.Cmd{other, root} {
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := New(root.Process.Pid, t.TempDir())
+	if err := later.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var child int
+	if _, err := fmt.Fprintln(in); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fscan(out, &child); err != nil {
+		t.Fatal(err)
+	}
+	w.Look()
+	for pid, want := range map[int]bool{other.Process.Pid: true, child: true, root.Process.Pid: false, later.Process.Pid: false} {
+		if _, got := w.strangers[pid]; got != want {
+			t.Errorf("process %d is a stranger: %v, want %v", pid, got, want)
+		}
+	}
+	if err := errors.Join(root.Process.Kill(), later.Process.Kill(), in.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*exec.Cmd{other, root, later} {
+		if err := c.Wait(); err == nil && c != other {
+			t.Errorf("%s ended by itself", c)
+		}
 	}
 }
 
