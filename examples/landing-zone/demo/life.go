@@ -2,16 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"landing-zone/engine"
+	"landing-zone/stacks/imported"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
 )
 
@@ -29,17 +32,50 @@ func (d *demo) life(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := d.meddle(ctx); err != nil {
+		return err
+	}
+	if err := d.again(ctx, "what another hand changed, put right", d.settings,
+		engine.OpDiffers, engine.OpGone, engine.OpSame, engine.OpUpdate, engine.OpCreate); err != nil {
+		return err
+	}
+	if err := d.again(ctx, "a run after all that", d.settings, engine.OpSame); err != nil {
+		return err
+	}
 	return d.imported(ctx)
 }
 
-// again brings the stacks up with other settings. Nothing but the given operations may be done, and each of them must.
+// meddle tags a team's function and deletes the other's.
+func (d *demo) meddle(ctx context.Context) error {
+	blue, err := d.zone.Config(ctx, "blue")
+	if err != nil {
+		return err
+	}
+	green, err := d.zone.Config(ctx, "green")
+	if err != nil {
+		return err
+	}
+	_, err = lambda.NewFromConfig(blue).TagResource(ctx, &lambda.TagResourceInput{
+		Resource: aws.String(fmt.Sprintf("arn:aws:lambda:%s:%s:function:BlueFunction", blue.Region, d.accounts["blue"])),
+		Tags:     map[string]string{"Stage": "production"},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = lambda.NewFromConfig(green).DeleteFunction(ctx, &lambda.DeleteFunctionInput{FunctionName: aws.String("GreenFunction")})
+	return err
+}
+
+// again reads every resource, which must be as it was recorded, and brings the stacks up with other settings. Nothing but the
+// given operations may be done, and each of them must.
 func (d *demo) again(ctx context.Context, what string, settings map[string]string, ops ...engine.Op) error {
 	d.settings = settings
 	clear(d.done)
-	if err := d.up(ctx); err != nil {
+	if err := errors.Join(d.refresh(ctx), d.up(ctx)); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	fmt.Fprintf(d.out, "%s: %s\n", what, d.counts())
+	ops = append(ops, engine.OpRead)
 	slices.Sort(ops)
 	if did := slices.Sorted(maps.Keys(d.done)); !slices.Equal(did, ops) {
 		return fmt.Errorf("%s: the engine did %v, not %v", what, did, ops)
@@ -71,20 +107,31 @@ func (d *demo) imported(ctx context.Context) error {
 		return err
 	}
 	d.settings = map[string]string{"vpc": aws.ToString(vpc.Vpc.VpcId), "network": aws.ToString(network.Arn)}
-	stack, err := d.stack(ctx, deployment{"imported", "../pulumi-python/d-imported", "green", engine.Python(d.python)}, nil)
+	program, directory := engine.Go(imported.Program), ""
+	if d.python != "" {
+		program, directory = engine.Python(d.python), "../pulumi-python/d-imported"
+	}
+	stack, err := d.stack(ctx, deployment{"imported", directory, "green", program}, nil)
 	if err != nil {
 		return err
 	}
 	for _, run := range []struct {
 		what string
-		op   engine.Op
-	}{{"import", engine.OpImport}, {"a second run after the import", engine.OpSame}} {
+		did  map[engine.Op]int
+	}{
+		{"import", map[engine.Op]int{engine.OpImport: 2}},
+		{"a second run after the import", map[engine.Op]int{engine.OpRead: 2, engine.OpSame: 2}},
+	} {
 		clear(d.done)
-		if _, err := stack.Up(ctx); err != nil {
+		err := stack.Refresh(ctx)
+		if err == nil {
+			_, err = stack.Up(ctx)
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", run.what, err)
 		}
 		fmt.Fprintf(d.out, "%s: %s\n", run.what, d.counts())
-		if len(d.done) != 1 || d.done[run.op] != 2 {
+		if !maps.Equal(d.done, run.did) {
 			return fmt.Errorf("%s: the engine did %v", run.what, d.done)
 		}
 	}

@@ -7,13 +7,26 @@ import (
 	"testing"
 )
 
-// TestPrivilegedPythonPrograms takes the landing zone in Python through its life: up, again without a change, a tag more, another name
-// and back, an import, the 17 requests, down, and nothing left.
+// TestPrivilegedGoPrograms takes the landing zone in Go through its life: up, again without a change, a tag more, another name and
+// back, what another hand changed put right, an import, the 17 requests, down, and nothing left. Before each run every resource is read.
+//
+// It is not parallel: what it looks for when all is down are namespaces by their numbers, which the kernel gives anew, to another
+// test's server too.
+func TestPrivilegedGoPrograms(t *testing.T) {
+	live(t, options{trellis: programs(t)})
+}
+
+// TestPrivilegedPythonPrograms does so with the one in Python.
 func TestPrivilegedPythonPrograms(t *testing.T) {
 	t.Parallel()
 	const requirements = "../../pulumi-python/requirements.txt"
 	environment(t, requirements)
-	o := options{trellis: programs(t, "-python"), project: "..", requirements: requirements, runtime: "provided.al2023"}
+	live(t, options{trellis: programs(t, "-python"), requirements: requirements})
+}
+
+func live(t *testing.T, o options) {
+	t.Helper()
+	o.project, o.runtime, o.life = "..", "provided.al2023", true
 	// As main does: the server ends with the thread that started it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -21,7 +34,11 @@ func TestPrivilegedPythonPrograms(t *testing.T) {
 	if err := o.run(t.Context(), &out); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
-	for _, want := range []string{"a second run without changes: 115 same\n", "\ndemo: 17 of 17 as expected"} {
+	for _, want := range []string{
+		"\na second run without changes: 115 read, 115 same\n", "\na tag more, in place: 115 read, 46 same, 69 update\n",
+		"\nwhat another hand changed, put right: 1 create, 1 differs, 1 gone, 113 read, 113 same, 1 update\n",
+		"\na run after all that: 115 read, 115 same\n", "\ndemo: 17 of 17 as expected",
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it does not say %q", want)
 		}

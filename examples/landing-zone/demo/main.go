@@ -33,7 +33,8 @@ func main() {
 	o := options{json: os.Getenv("DEMO_JSON")}
 	flag.StringVar(&o.trellis, "trellis", "bin/trellis", "the server's program")
 	flag.StringVar(&o.project, "project", "examples/landing-zone", "directory of the stacks, with their built functions in build")
-	flag.StringVar(&o.requirements, "pulumi-python", "", "requirements `file` of Pulumi's SDKs: deploys the programs in Python, runs them again unchanged, changes them in place and by replacement, and imports")
+	flag.StringVar(&o.requirements, "pulumi-python", "", "requirements `file` of Pulumi's SDKs: deploys the programs in Python")
+	flag.BoolVar(&o.life, "life", false, "run the programs again unchanged, change them in place and by replacement, and import")
 	flag.StringVar(&o.runtime, "runtime", "provided.al2023", "runtime of the functions: provided.al2023, or python3.8 for the article's own")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -47,6 +48,7 @@ func main() {
 type options struct {
 	trellis, project, runtime, json string
 	requirements                    string
+	life                            bool
 }
 
 // demo is one run.
@@ -137,7 +139,7 @@ func (d *demo) show(ctx context.Context) (r results, err error) {
 		return r, err
 	}
 	r.up = time.Since(start)
-	if d.python != "" {
+	if d.options.life {
 		if err := d.life(ctx); err != nil {
 			return r, err
 		}

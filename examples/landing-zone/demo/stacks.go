@@ -124,6 +124,21 @@ func (d *demo) up(ctx context.Context) error {
 	return nil
 }
 
+// refresh reads what the stacks are made of.
+func (d *demo) refresh(ctx context.Context) error {
+	for _, s := range d.deployments() {
+		stack, err := d.stack(ctx, s, nil)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(d.out, "refresh %s\n", s.project)
+		if err := stack.Refresh(ctx); err != nil {
+			return fmt.Errorf("refresh %s: %w", s.project, err)
+		}
+	}
+	return nil
+}
+
 // down destroys the stacks, the last first.
 func (d *demo) down(ctx context.Context) error {
 	all := d.deployments()

@@ -31,7 +31,7 @@ func (p *anything) Create(_ context.Context, typ, name string, inputs engine.Pro
 	}}, nil
 }
 
-func (p *anything) Read(context.Context, string, string) (inputs, outputs engine.Properties, err error) {
+func (p *anything) Read(context.Context, engine.Existing) (inputs, outputs engine.Properties, err error) {
 	return nil, nil, errors.New("nothing is imported")
 }
 

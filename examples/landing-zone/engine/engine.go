@@ -1,5 +1,5 @@
 // Package engine runs a Pulumi program, in Go or in Python, and makes what it registers: the slice of Pulumi's engine that
-// `up` and `destroy` of one stack need, behind the SDKs' own resource monitor protocol. It owns the stack's state
+// `up`, `refresh` and `destroy` of one stack need, behind the SDKs' own resource monitor protocol. It owns the stack's state
 // file, which nothing else writes.
 package engine
 
@@ -7,8 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -42,9 +40,9 @@ const (
 // Provider makes the resources of one Pulumi package.
 type Provider interface {
 	Create(ctx context.Context, typ, name string, inputs Properties) (Made, error)
-	// Read answers a resource that the program did not make, for it to be imported: the inputs that would make it, as far as
-	// they can be seen, and its outputs.
-	Read(ctx context.Context, typ, id string) (inputs, outputs Properties, err error)
+	// Read answers a resource as it is: the inputs that would make it and its outputs, or ErrGone. Of the inputs it is given it
+	// takes those that cannot be seen; what is left out of them and as AWS makes it by default is not among those it answers.
+	Read(ctx context.Context, r Existing) (inputs, outputs Properties, err error)
 	// Compare judges inputs that differ.
 	Compare(typ string, old, new Properties) Change
 	Update(ctx context.Context, old Existing, inputs Properties) (outputs Properties, err error)
@@ -64,6 +62,9 @@ const (
 	OpReplace Op = "replace"
 	OpDelete  Op = "delete"
 	OpSame    Op = "same"
+	OpRead    Op = "read"
+	OpDiffers Op = "differs"
+	OpGone    Op = "gone"
 )
 
 // Event reports one resource's operation once it has ended.
@@ -224,16 +225,15 @@ func (w worker) apply(ctx context.Context, wished wish, others map[string]bool) 
 
 // adopt takes over a resource that exists, if it is what the program says.
 func (w worker) adopt(ctx context.Context, p Provider, want record, id string) (record, error) {
-	have, outputs, err := p.Read(ctx, want.Type, id)
+	want.ID = id
+	have, outputs, err := p.Read(ctx, want.existing())
 	if err != nil {
 		return record{}, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(want.Inputs)) {
-		if value, seen := have[name]; seen && !alike(value, want.Inputs[name]) {
-			return record{}, fmt.Errorf("%s is not as the program says: its %s differs", id, name)
-		}
+	if names := differing(want.Inputs, have); len(names) > 0 {
+		return record{}, fmt.Errorf("%s is not as the program says: its %s differs", id, names[0])
 	}
-	want.ID, want.Outputs = id, outputs
+	want.Outputs = outputs
 	return want, w.state.put(want)
 }
 

@@ -42,12 +42,12 @@ func newFake() *fake {
 }
 
 // Read answers a resource of the world as it stands.
-func (f *fake) Read(_ context.Context, typ, id string) (inputs, outputs engine.Properties, err error) {
+func (f *fake) Read(_ context.Context, existing engine.Existing) (inputs, outputs engine.Properties, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r, ok := f.alive[id]
-	if !ok || r.Type != typ {
-		return nil, nil, fmt.Errorf("there is no %s %s", typ, id)
+	r, ok := f.alive[existing.ID]
+	if !ok || r.Type != existing.Type {
+		return nil, nil, engine.ErrGone
 	}
 	return r.Inputs, r.Outputs, f.record("read " + r.Name)
 }
@@ -78,7 +78,7 @@ func (f *fake) Create(ctx context.Context, typ, name string, inputs engine.Prope
 	f.next++
 	id := fmt.Sprintf("%s-%d", name, f.next)
 	made := engine.Made{ID: id, Outputs: engine.Properties{"arn": "arn:" + id, "name": name}}
-	f.alive[id] = engine.Existing{Type: typ, Name: name, ID: id, Inputs: inputs}
+	f.alive[id] = engine.Existing{Type: typ, Name: name, ID: id, Inputs: inputs, Outputs: made.Outputs}
 	if f.partly[name] {
 		return made, errors.New("not yet there")
 	}
@@ -239,6 +239,74 @@ func TestUpThenUpThenDestroy(t *testing.T) {
 	if err := s.Destroy(t.Context()); err != nil {
 		t.Errorf("a second destroy: %v", err)
 	}
+}
+
+func TestRefresh(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*fake, engine.Existing)
+		read   string
+		then   []string
+	}{
+		{"nothing", func(*fake, engine.Existing) {}, "read", nil},
+		{"an input", func(f *fake, vpc engine.Existing) {
+			vpc.Inputs = engine.Properties{"cidrBlock": "10.0.0.0/16", "tags": engine.Properties{"Tag": "other"}}
+			f.alive[vpc.ID] = vpc
+		}, "differs", []string{"update vpc"}},
+		{"an input more", func(f *fake, vpc engine.Existing) {
+			vpc.Inputs = engine.Properties{"cidrBlock": "10.0.0.0/16", "tags": vpc.Inputs["tags"], "instanceTenancy": "dedicated"}
+			f.alive[vpc.ID] = vpc
+		}, "differs", []string{"update vpc"}},
+		{"an input less", func(f *fake, vpc engine.Existing) {
+			vpc.Inputs = engine.Properties{"cidrBlock": "10.0.0.0/16"}
+			f.alive[vpc.ID] = vpc
+		}, "differs", []string{"update vpc"}},
+		{"an output", func(f *fake, vpc engine.Existing) {
+			vpc.Outputs = engine.Properties{"arn": "arn:other", "name": "vpc"}
+			f.alive[vpc.ID] = vpc
+		}, "differs", nil},
+		{"it is gone", func(f *fake, vpc engine.Existing) { delete(f.alive, vpc.ID) }, "gone", []string{"create vpc"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFake()
+			var events []string
+			s := stack(t, f, program{vpcCidr: "10.0.0.0/16", tag: "one", archive: "."}, &events)
+			up(t, s)
+			c.change(f, f.alive[f.id("vpc")])
+			f.calls, events = nil, nil
+			if err := s.Refresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			slices.Sort(events)
+			want := []string{c.read + " vpc", "read layer"}
+			slices.Sort(want)
+			if !slices.Equal(events, want) {
+				t.Errorf("reported %q, want %q", events, want)
+			}
+			f.calls = nil
+			up(t, s)
+			if !slices.Equal(f.calls, c.then) {
+				t.Errorf("the next up called %q, want %q", f.calls, c.then)
+			}
+		})
+	}
+	f := newFake()
+	s := stack(t, f, program{vpcCidr: "10.0.0.0/16"}, nil)
+	up(t, s)
+	f.broken["read vpc"] = errors.New("not today")
+	if err := s.Refresh(t.Context()); err == nil || !strings.Contains(err.Error(), "read aws:ec2/vpc:Vpc vpc: not today") {
+		t.Errorf("error %v does not name the resource and its cause", err)
+	}
+}
+
+// id is that of the resource with the name.
+func (f *fake) id(name string) string {
+	for id, r := range f.alive {
+		if r.Name == name {
+			return id
+		}
+	}
+	return ""
 }
 
 func TestStateHoldsParentsAndDependencies(t *testing.T) {

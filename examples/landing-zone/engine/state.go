@@ -226,6 +226,15 @@ func equal(a, b any) bool {
 // alike compares values as equal does, but for the order of lists: a provider shows them in its own.
 func alike(a, b any) bool { return equal(unordered(a), unordered(b)) }
 
+// shown is a value as the state file would hold it.
+func shown(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
 func unordered(value any) any {
 	switch v := value.(type) {
 	case []any:

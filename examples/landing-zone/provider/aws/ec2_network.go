@@ -53,9 +53,10 @@ func (p *Provider) retag() update {
 	}}
 }
 
-// arn is an EC2 resource's ARN.
-func (p *Provider) arn(owner *string, kind, id string) string {
-	return fmt.Sprintf("arn:aws:ec2:%s:%s:%s/%s", p.region, awssdk.ToString(owner), kind, id)
+// owned is what EC2's resources show beyond their inputs.
+func (p *Provider) owned(owner *string, kind, id string) engine.Properties {
+	account := awssdk.ToString(owner)
+	return engine.Properties{"arn": fmt.Sprintf("arn:aws:ec2:%s:%s:%s/%s", p.region, account, kind, id), "ownerId": account}
 }
 
 func (p *Provider) vpcKind() kind {
@@ -63,7 +64,8 @@ func (p *Provider) vpcKind() kind {
 		apply: func(ctx context.Context, old engine.Existing, in engine.Properties) error {
 			return p.vpcAttributes(ctx, old.ID, old.Inputs, in)
 		}}
-	return kind{create: p.createVpc, read: p.importVpc, delete: p.deleteVpc, updates: []update{p.retag(), attributes}}
+	return kind{create: p.createVpc, read: p.readVpc, delete: p.deleteVpc, updates: []update{p.retag(), attributes}, defaults: engine.Properties{
+		"enableDnsHostnames": false, "enableDnsSupport": true, "enableNetworkAddressUsageMetrics": false, "instanceTenancy": "default"}}
 }
 
 func (p *Provider) createVpc(ctx context.Context, _ string, in engine.Properties) (engine.Made, error) {
@@ -88,7 +90,7 @@ func (p *Provider) createVpc(ctx context.Context, _ string, in engine.Properties
 	if err := p.vpcAttributes(ctx, made.ID, fresh, in); err != nil {
 		return made, err
 	}
-	made.Outputs, err = p.readVpc(ctx, made.ID)
+	_, made.Outputs, err = p.readVpc(ctx, engine.Existing{ID: made.ID})
 	return made, err
 }
 
@@ -140,86 +142,6 @@ func (p *Provider) vpcAttributes(ctx context.Context, id string, old, in engine.
 	return nil
 }
 
-func (p *Provider) readVpc(ctx context.Context, id string) (engine.Properties, error) {
-	vpc, err := p.describeVpc(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	if vpc == nil {
-		return nil, fmt.Errorf("VPC %s is not there", id)
-	}
-	for _, name := range []types.VpcAttributeName{
-		types.VpcAttributeNameEnableDnsHostnames, types.VpcAttributeNameEnableDnsSupport,
-		types.VpcAttributeNameEnableNetworkAddressUsageMetrics,
-	} {
-		if _, err := p.ec2.DescribeVpcAttribute(ctx, &ec2.DescribeVpcAttributeInput{VpcId: &id, Attribute: name}); err != nil {
-			return nil, err
-		}
-	}
-	acls, err := p.ec2.DescribeNetworkAcls(ctx, &ec2.DescribeNetworkAclsInput{Filters: filters("default", "true", "vpc-id", id)})
-	if err != nil {
-		return nil, err
-	}
-	tables, err := p.ec2.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{Filters: filters("association.main", "true", "vpc-id", id)})
-	if err != nil {
-		return nil, err
-	}
-	group, err := p.defaultGroup(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	outputs := engine.Properties{
-		"arn":                    p.arn(vpc.OwnerId, "vpc", id),
-		"cidrBlock":              awssdk.ToString(vpc.CidrBlock),
-		"ownerId":                awssdk.ToString(vpc.OwnerId),
-		"defaultSecurityGroupId": group,
-	}
-	if len(acls.NetworkAcls) == 1 {
-		outputs["defaultNetworkAclId"] = awssdk.ToString(acls.NetworkAcls[0].NetworkAclId)
-	}
-	if len(tables.RouteTables) == 1 {
-		outputs["mainRouteTableId"] = awssdk.ToString(tables.RouteTables[0].RouteTableId)
-	}
-	return outputs, nil
-}
-
-func (p *Provider) importVpc(ctx context.Context, id string) (inputs, outputs engine.Properties, err error) {
-	outputs, err = p.readVpc(ctx, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	vpc, err := p.describeVpc(ctx, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	if vpc == nil {
-		return nil, nil, fmt.Errorf("VPC %s is not there", id)
-	}
-	inputs = engine.Properties{"cidrBlock": awssdk.ToString(vpc.CidrBlock), "tags": shownTags(vpc.Tags)}
-	for input, name := range map[string]types.VpcAttributeName{
-		"enableDnsHostnames": types.VpcAttributeNameEnableDnsHostnames, "enableDnsSupport": types.VpcAttributeNameEnableDnsSupport,
-	} {
-		out, err := p.ec2.DescribeVpcAttribute(ctx, &ec2.DescribeVpcAttributeInput{VpcId: &id, Attribute: name})
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, value := range []*types.AttributeBooleanValue{out.EnableDnsHostnames, out.EnableDnsSupport} {
-			if value != nil {
-				inputs[input] = awssdk.ToBool(value.Value)
-			}
-		}
-	}
-	return inputs, outputs, nil
-}
-
-func shownTags(tags []types.Tag) engine.Properties {
-	shown := engine.Properties{}
-	for _, tag := range tags {
-		shown[awssdk.ToString(tag.Key)] = awssdk.ToString(tag.Value)
-	}
-	return shown
-}
-
 func (p *Provider) defaultGroup(ctx context.Context, vpc string) (string, error) {
 	out, err := p.ec2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{Filters: filters("group-name", "default", "vpc-id", vpc)})
 	if err != nil {
@@ -247,7 +169,8 @@ func (p *Provider) deleteVpc(ctx context.Context, r engine.Existing) error {
 }
 
 func (p *Provider) subnetKind() kind {
-	return kind{create: p.createSubnet, delete: p.deleteSubnet, updates: []update{p.retag()}}
+	return kind{create: p.createSubnet, read: p.readSubnet, delete: p.deleteSubnet, updates: []update{p.retag()}, defaults: engine.Properties{
+		"mapPublicIpOnLaunch": false, "assignIpv6AddressOnCreation": false, "enableDns64": false}}
 }
 
 func (p *Provider) createSubnet(ctx context.Context, _ string, in engine.Properties) (engine.Made, error) {
@@ -266,10 +189,7 @@ func (p *Provider) createSubnet(ctx context.Context, _ string, in engine.Propert
 		if err != nil || len(out.Subnets) == 0 {
 			return false, unless(err, "InvalidSubnetID.NotFound")
 		}
-		made.Outputs = engine.Properties{
-			"arn":     p.arn(out.Subnets[0].OwnerId, "subnet", made.ID),
-			"ownerId": awssdk.ToString(out.Subnets[0].OwnerId),
-		}
+		made.Outputs = p.owned(out.Subnets[0].OwnerId, "subnet", made.ID)
 		return out.Subnets[0].State == types.SubnetStateAvailable, nil
 	})
 	return made, err
@@ -309,7 +229,7 @@ func (p *Provider) functionInterfacesGone(ctx context.Context, filter, value str
 }
 
 func (p *Provider) internetGatewayKind() kind {
-	return kind{create: p.createInternetGateway, delete: p.deleteInternetGateway, updates: []update{p.retag()}}
+	return kind{create: p.createInternetGateway, read: p.readInternetGateway, delete: p.deleteInternetGateway, updates: []update{p.retag()}}
 }
 
 func (p *Provider) createInternetGateway(ctx context.Context, _ string, in engine.Properties) (engine.Made, error) {
@@ -332,10 +252,7 @@ func (p *Provider) createInternetGateway(ctx context.Context, _ string, in engin
 			return false, unless(err, "InvalidInternetGatewayID.NotFound")
 		}
 		gateway := out.InternetGateways[0]
-		made.Outputs = engine.Properties{
-			"arn":     p.arn(gateway.OwnerId, "internet-gateway", made.ID),
-			"ownerId": awssdk.ToString(gateway.OwnerId),
-		}
+		made.Outputs = p.owned(gateway.OwnerId, "internet-gateway", made.ID)
 		// EC2 says "available" of a gateway's attachment, which the SDK's type has no name for.
 		return len(gateway.Attachments) == 1 && (gateway.Attachments[0].State == "available" || gateway.Attachments[0].State == types.AttachmentStatusAttached), nil
 	})
@@ -360,7 +277,7 @@ func (p *Provider) deleteInternetGateway(ctx context.Context, r engine.Existing)
 }
 
 func (p *Provider) peeringKind() kind {
-	return kind{create: p.createPeering, delete: p.deletePeering}
+	return kind{create: p.createPeering, read: p.readPeering, delete: p.deletePeering, unseen: []string{"autoAccept"}}
 }
 
 func (p *Provider) peering(ctx context.Context, id string) (*types.VpcPeeringConnection, error) {
@@ -456,6 +373,7 @@ func (p *Provider) peeringOptionsKind() kind {
 			id := text(in, "vpcPeeringConnectionId")
 			return engine.Made{ID: id, Outputs: engine.Properties{}}, set(ctx, id, in)
 		},
+		read: p.readPeeringOptions,
 		// The options go with their peering.
 		delete: func(context.Context, engine.Existing) error { return nil },
 		updates: []update{{inputs: []string{"accepter", "requester"},

@@ -23,7 +23,7 @@ func (p *Provider) routeTable(ctx context.Context, id string) (*types.RouteTable
 }
 
 func (p *Provider) routeTableKind() kind {
-	return kind{create: p.createRouteTable, delete: p.deleteRouteTable, updates: []update{p.retag()}}
+	return kind{create: p.createRouteTable, read: p.readRouteTable, delete: p.deleteRouteTable, updates: []update{p.retag()}}
 }
 
 func (p *Provider) createRouteTable(ctx context.Context, _ string, in engine.Properties) (engine.Made, error) {
@@ -41,10 +41,7 @@ func (p *Provider) createRouteTable(ctx context.Context, _ string, in engine.Pro
 		if err != nil || table == nil {
 			return false, err
 		}
-		made.Outputs = engine.Properties{
-			"arn":     p.arn(table.OwnerId, "route-table", made.ID),
-			"ownerId": awssdk.ToString(table.OwnerId),
-		}
+		made.Outputs = p.owned(table.OwnerId, "route-table", made.ID)
 		return true, nil
 	})
 	return made, err
@@ -62,7 +59,7 @@ func (p *Provider) deleteRouteTable(ctx context.Context, r engine.Existing) erro
 }
 
 func (p *Provider) routeTableAssociationKind() kind {
-	return kind{create: p.associateRouteTable, delete: p.disassociateRouteTable}
+	return kind{create: p.associateRouteTable, read: p.readRouteTableAssociation, delete: p.disassociateRouteTable}
 }
 
 func (p *Provider) associateRouteTable(ctx context.Context, _ string, in engine.Properties) (engine.Made, error) {
@@ -118,7 +115,7 @@ func (p *Provider) disassociateRouteTable(ctx context.Context, r engine.Existing
 }
 
 func (p *Provider) routeKind() kind {
-	return kind{create: p.createRoute, delete: p.deleteRoute}
+	return kind{create: p.createRoute, read: p.readRoute, delete: p.deleteRoute}
 }
 
 func (p *Provider) createRoute(ctx context.Context, _ string, in engine.Properties) (engine.Made, error) {
@@ -183,7 +180,8 @@ func (p *Provider) securityGroupKind() kind {
 			}
 			return p.authorize(ctx, old.ID, in)
 		}}
-	return kind{create: p.createSecurityGroup, delete: p.deleteSecurityGroup, updates: []update{p.retag(), rules}}
+	return kind{create: p.createSecurityGroup, read: p.readSecurityGroup, delete: p.deleteSecurityGroup,
+		updates: []update{p.retag(), rules}, computed: []string{"name"}}
 }
 
 func (p *Provider) securityGroup(ctx context.Context, id string) (*types.SecurityGroup, error) {
@@ -238,11 +236,8 @@ func (p *Provider) createSecurityGroup(ctx context.Context, name string, in engi
 	if group == nil {
 		return made, fmt.Errorf("security group %s is not there", made.ID)
 	}
-	made.Outputs = engine.Properties{
-		"arn":     p.arn(owner, "security-group", made.ID),
-		"name":    awssdk.ToString(group.GroupName),
-		"ownerId": awssdk.ToString(owner),
-	}
+	made.Outputs = p.owned(owner, "security-group", made.ID)
+	made.Outputs["name"] = awssdk.ToString(group.GroupName)
 	return made, nil
 }
 

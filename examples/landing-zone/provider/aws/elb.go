@@ -33,7 +33,12 @@ func (p *Provider) retagELB() update {
 }
 
 func (p *Provider) loadBalancerKind() kind {
-	return kind{create: p.createLoadBalancer, delete: p.deleteLoadBalancer, updates: []update{p.retagELB()}}
+	defaults := engine.Properties{"internal": false, "loadBalancerType": "application"}
+	for _, a := range balancerAttributes() {
+		defaults[a.input] = plainText(a.usual)
+	}
+	return kind{create: p.createLoadBalancer, read: p.readLoadBalancer, delete: p.deleteLoadBalancer, updates: []update{p.retagELB()},
+		defaults: defaults, computed: []string{"name"}}
 }
 
 func (p *Provider) createLoadBalancer(ctx context.Context, name string, in engine.Properties) (engine.Made, error) {
@@ -78,13 +83,7 @@ func (p *Provider) createLoadBalancer(ctx context.Context, name string, in engin
 	if _, err := p.elb.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: []string{made.ID}}); err != nil {
 		return made, err
 	}
-	made.Outputs = engine.Properties{
-		"arn":     made.ID,
-		"name":    name,
-		"dnsName": awssdk.ToString(balancer.DNSName),
-		"zoneId":  awssdk.ToString(balancer.CanonicalHostedZoneId),
-		"vpcId":   awssdk.ToString(balancer.VpcId),
-	}
+	made.Outputs = balancerOutputs(balancer)
 	return made, nil
 }
 
@@ -106,27 +105,48 @@ func (p *Provider) loadBalancerActive(ctx context.Context, arn string) (balancer
 	return balancer, err
 }
 
-// loadBalancerAttributes are all the attributes pulumi-aws sets on an application load balancer.
+// balancerAttribute is an attribute, the input it is set by, and its value where the program says nothing.
+type balancerAttribute struct{ name, input, usual string }
+
+// balancerAttributes are all the attributes pulumi-aws sets on an application load balancer.
+func balancerAttributes() []balancerAttribute {
+	return []balancerAttribute{
+		{"access_logs.s3.enabled", "accessLogs.enabled", "false"},
+		{"client_keep_alive.seconds", "clientKeepAlive", "3600"},
+		{"connection_logs.s3.enabled", "connectionLogs.enabled", "false"},
+		{"deletion_protection.enabled", "enableDeletionProtection", "false"},
+		{"idle_timeout.timeout_seconds", "idleTimeout", "60"},
+		{"routing.http.desync_mitigation_mode", "desyncMitigationMode", "defensive"},
+		{"routing.http.drop_invalid_header_fields.enabled", "dropInvalidHeaderFields", "false"},
+		{"routing.http.preserve_host_header.enabled", "preserveHostHeader", "false"},
+		{"routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "enableTlsVersionAndCipherSuiteHeaders", "false"},
+		{"routing.http.xff_client_port.enabled", "enableXffClientPort", "false"},
+		{"routing.http.xff_header_processing.mode", "xffHeaderProcessingMode", "append"},
+		{"routing.http2.enabled", "enableHttp2", "true"},
+		{"waf.fail_open.enabled", "enableWafFailOpen", "false"},
+	}
+}
+
 func loadBalancerAttributes(in engine.Properties) []types.LoadBalancerAttribute {
 	var all []types.LoadBalancerAttribute
-	for _, pair := range [][2]string{
-		{"access_logs.s3.enabled", "false"},
-		{"client_keep_alive.seconds", "3600"},
-		{"connection_logs.s3.enabled", "false"},
-		{"deletion_protection.enabled", fmt.Sprint(flag(in, "enableDeletionProtection"))},
-		{"idle_timeout.timeout_seconds", "60"},
-		{"routing.http.desync_mitigation_mode", "defensive"},
-		{"routing.http.drop_invalid_header_fields.enabled", "false"},
-		{"routing.http.preserve_host_header.enabled", "false"},
-		{"routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false"},
-		{"routing.http.xff_client_port.enabled", "false"},
-		{"routing.http.xff_header_processing.mode", "append"},
-		{"routing.http2.enabled", "true"},
-		{"waf.fail_open.enabled", "false"},
-	} {
-		all = append(all, types.LoadBalancerAttribute{Key: awssdk.String(pair[0]), Value: awssdk.String(pair[1])})
+	for _, a := range balancerAttributes() {
+		value := a.usual
+		if given, ok := in[a.input]; ok {
+			value = fmt.Sprint(given)
+		}
+		all = append(all, types.LoadBalancerAttribute{Key: awssdk.String(a.name), Value: &value})
 	}
 	return all
+}
+
+func balancerOutputs(balancer types.LoadBalancer) engine.Properties {
+	return engine.Properties{
+		"arn":     awssdk.ToString(balancer.LoadBalancerArn),
+		"name":    awssdk.ToString(balancer.LoadBalancerName),
+		"dnsName": awssdk.ToString(balancer.DNSName),
+		"zoneId":  awssdk.ToString(balancer.CanonicalHostedZoneId),
+		"vpcId":   awssdk.ToString(balancer.VpcId),
+	}
 }
 
 func (p *Provider) deleteLoadBalancer(ctx context.Context, r engine.Existing) error {
@@ -146,7 +166,8 @@ func (p *Provider) deleteLoadBalancer(ctx context.Context, r engine.Existing) er
 }
 
 func (p *Provider) targetGroupKind() kind {
-	return kind{create: p.createTargetGroup, delete: p.deleteTargetGroup, updates: []update{p.retagELB()}}
+	return kind{create: p.createTargetGroup, read: p.readTargetGroup, delete: p.deleteTargetGroup, updates: []update{p.retagELB()},
+		defaults: engine.Properties{"lambdaMultiValueHeadersEnabled": false}, computed: []string{"name"}}
 }
 
 func (p *Provider) createTargetGroup(ctx context.Context, name string, in engine.Properties) (engine.Made, error) {
@@ -206,7 +227,7 @@ func (p *Provider) listenerKind() kind {
 			})
 			return err
 		}}
-	return kind{create: p.createListener, delete: p.deleteListener, updates: []update{modify}}
+	return kind{create: p.createListener, read: p.readListener, delete: p.deleteListener, updates: []update{modify}}
 }
 
 func actions(in engine.Properties) []types.Action {
@@ -268,6 +289,7 @@ func (p *Provider) attachmentKind() kind {
 			_, err := p.elb.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: group, Targets: targets(in)})
 			return engine.Made{ID: uniqueName(*group), Outputs: engine.Properties{}}, err
 		},
+		read: p.readAttachment,
 		delete: func(ctx context.Context, r engine.Existing) error {
 			_, err := p.elb.DeregisterTargets(ctx, &elbv2.DeregisterTargetsInput{
 				TargetGroupArn: awssdk.String(text(r.Inputs, "targetGroupArn")), Targets: targets(r.Inputs),

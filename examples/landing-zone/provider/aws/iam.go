@@ -3,6 +3,8 @@ package aws
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/url"
 
 	"landing-zone/engine"
 
@@ -37,7 +39,8 @@ func (p *Provider) roleKind() kind {
 		}
 		return nil
 	}}
-	return kind{create: p.createRole, delete: p.deleteRole, updates: []update{trust, retag}}
+	return kind{create: p.createRole, read: p.readRole, delete: p.deleteRole, updates: []update{trust, retag},
+		defaults: engine.Properties{"path": "/", "maxSessionDuration": 3600, "description": ""}, computed: []string{"name"}}
 }
 
 func (p *Provider) createRole(ctx context.Context, name string, in engine.Properties) (engine.Made, error) {
@@ -58,11 +61,7 @@ func (p *Provider) createRole(ctx context.Context, name string, in engine.Proper
 		if err != nil {
 			return false, unless(err, noEntity)
 		}
-		made.Outputs = engine.Properties{
-			"arn":      awssdk.ToString(out.Role.Arn),
-			"name":     name,
-			"uniqueId": awssdk.ToString(out.Role.RoleId),
-		}
+		made.Outputs = roleOutputs(name, out.Role)
 		return true, nil
 	})
 	if err != nil {
@@ -70,6 +69,50 @@ func (p *Provider) createRole(ctx context.Context, name string, in engine.Proper
 	}
 	_, _, err = p.rolePolicies(ctx, name)
 	return made, err
+}
+
+func roleOutputs(name string, role *types.Role) engine.Properties {
+	return engine.Properties{"arn": awssdk.ToString(role.Arn), "name": name, "uniqueId": awssdk.ToString(role.RoleId)}
+}
+
+func (p *Provider) readRole(ctx context.Context, r engine.Existing) (inputs, outputs engine.Properties, err error) {
+	out, err := p.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &r.ID})
+	if hasCode(err, noEntity) {
+		return nil, nil, engine.ErrGone
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	document, err := url.QueryUnescape(awssdk.ToString(out.Role.AssumeRolePolicyDocument))
+	if err != nil {
+		return nil, nil, fmt.Errorf("trust policy of role %s: %w", r.ID, err)
+	}
+	// A document that says the same may be written otherwise.
+	if given := text(r.Inputs, "assumeRolePolicy"); same(plainText(given), plainText(document)) {
+		document = given
+	}
+	return engine.Properties{
+		"name":               awssdk.ToString(out.Role.RoleName),
+		"path":               awssdk.ToString(out.Role.Path),
+		"description":        awssdk.ToString(out.Role.Description),
+		"maxSessionDuration": shown(out.Role.MaxSessionDuration),
+		"assumeRolePolicy":   document,
+		"tags":               shownPairs(out.Role.Tags, func(tag types.Tag) (key, value *string) { return tag.Key, tag.Value }),
+	}, roleOutputs(r.ID, out.Role), nil
+}
+
+func (p *Provider) readRolePolicy(ctx context.Context, r engine.Existing) (inputs, outputs engine.Properties, err error) {
+	role, policy := text(r.Inputs, "role"), text(r.Inputs, "policyArn")
+	attached, err := p.attachedPolicies(ctx, role)
+	if err := unless(err, noEntity); err != nil {
+		return nil, nil, err
+	}
+	for _, a := range attached {
+		if awssdk.ToString(a.PolicyArn) == policy {
+			return engine.Properties{"role": role, "policyArn": policy}, engine.Properties{}, nil
+		}
+	}
+	return nil, nil, engine.ErrGone
 }
 
 func (p *Provider) rolePolicies(ctx context.Context, role string) (inline []string, attached []types.AttachedPolicy, err error) {
@@ -134,6 +177,7 @@ func (p *Provider) rolePolicyKind() kind {
 			})
 			return made, err
 		},
+		read: p.readRolePolicy,
 		delete: func(ctx context.Context, r engine.Existing) error {
 			_, err := p.iam.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{
 				RoleName: awssdk.String(text(r.Inputs, "role")), PolicyArn: awssdk.String(text(r.Inputs, "policyArn")),

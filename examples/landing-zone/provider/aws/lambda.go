@@ -26,7 +26,7 @@ func archive(in engine.Properties, key string) ([]byte, error) {
 }
 
 func (p *Provider) layerKind() kind {
-	return kind{create: p.createLayer, delete: p.deleteLayer}
+	return kind{create: p.createLayer, read: p.readLayer, delete: p.deleteLayer}
 }
 
 func (p *Provider) createLayer(ctx context.Context, _ string, in engine.Properties) (engine.Made, error) {
@@ -104,7 +104,10 @@ func (p *Provider) functionKind() kind {
 	}}
 	onDestroy := update{inputs: []string{"replaceSecurityGroupsOnDestroy"},
 		apply: func(context.Context, engine.Existing, engine.Properties) error { return nil }}
-	return kind{create: p.createFunction, delete: p.deleteFunction, updates: []update{code, configuration, retag, onDestroy}}
+	return kind{create: p.createFunction, read: p.readFunction, delete: p.deleteFunction, updates: []update{code, configuration, retag, onDestroy},
+		defaults: engine.Properties{"memorySize": 128, "timeout": 3, "packageType": "Zip", "description": "", "architectures": []any{"x86_64"},
+			"ephemeralStorage": 512, "tracingConfig": "PassThrough", "layers": []any{}, "reservedConcurrentExecutions": -1},
+		unseen: []string{"replaceSecurityGroupsOnDestroy"}}
 }
 
 func vpcConfig(in engine.Properties) *types.VpcConfig {
@@ -195,7 +198,7 @@ func (p *Provider) functionActive(ctx context.Context, name string) (outputs eng
 		if c.State == types.StateFailed {
 			return false, fmt.Errorf("function %s failed: %s: %s", name, c.StateReasonCode, awssdk.ToString(c.StateReason))
 		}
-		outputs = engine.Properties{"arn": awssdk.ToString(c.FunctionArn), "name": awssdk.ToString(c.FunctionName)}
+		outputs = functionOutputs(c)
 		return c.State == types.StateActive, nil
 	})
 	return outputs, err
@@ -255,7 +258,7 @@ func (p *Provider) freeSecurityGroups(ctx context.Context, name string) error {
 }
 
 func (p *Provider) permissionKind() kind {
-	return kind{create: p.addPermission, delete: p.removePermission}
+	return kind{create: p.addPermission, read: p.readPermission, delete: p.removePermission}
 }
 
 func (p *Provider) addPermission(ctx context.Context, name string, in engine.Properties) (engine.Made, error) {
@@ -275,20 +278,33 @@ func (p *Provider) addPermission(ctx context.Context, name string, in engine.Pro
 }
 
 func (p *Provider) hasStatement(ctx context.Context, function, statement string) (bool, error) {
+	found, err := p.statement(ctx, function, statement)
+	return found != nil, err
+}
+
+// statement is one of a function's policy, as far as a permission says it.
+type statement struct {
+	Sid, Action string
+	Principal   struct{ Service string }
+	Condition   struct{ ArnLike map[string]string }
+}
+
+// statement answers nil where there is none.
+func (p *Provider) statement(ctx context.Context, function, id string) (*statement, error) {
 	out, err := p.lambda.GetPolicy(ctx, &lambda.GetPolicyInput{FunctionName: &function})
 	if err != nil {
-		return false, unless(err, noFunction)
+		return nil, unless(err, noFunction)
 	}
-	var policy struct{ Statement []struct{ Sid string } }
+	var policy struct{ Statement []statement }
 	if err := json.Unmarshal([]byte(awssdk.ToString(out.Policy)), &policy); err != nil {
-		return false, fmt.Errorf("policy of function %s: %w", function, err)
+		return nil, fmt.Errorf("policy of function %s: %w", function, err)
 	}
 	for _, s := range policy.Statement {
-		if s.Sid == statement {
-			return true, nil
+		if s.Sid == id {
+			return &s, nil
 		}
 	}
-	return false, nil
+	return nil, nil
 }
 
 func (p *Provider) removePermission(ctx context.Context, r engine.Existing) error {

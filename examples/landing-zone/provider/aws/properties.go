@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
 	"landing-zone/engine"
 )
@@ -74,6 +75,44 @@ func tagList[T any](all map[string]string, tag func(key, value *string) T) []T {
 	return list
 }
 
+// shown is a value as a property, nil where an answer lacks it.
+func shown[T any](value *T) any {
+	if value == nil {
+		return nil
+	}
+	return *value
+}
+
+// shownPairs are a client's own form of tags as a property.
+func shownPairs[T any](list []T, pair func(T) (key, value *string)) engine.Properties {
+	all := engine.Properties{}
+	for _, element := range list {
+		key, value := pair(element)
+		if key != nil && value != nil {
+			all[*key] = *value
+		}
+	}
+	return all
+}
+
+// plainText is what a text that may be a flag or a number says.
+func plainText(s string) any {
+	var value any
+	if err := json.Unmarshal([]byte(s), &value); err != nil {
+		return s
+	}
+	return value
+}
+
+// shownTexts is a list as a property.
+func shownTexts[T ~string](list []T) []any {
+	all := make([]any, 0, len(list))
+	for _, element := range list {
+		all = append(all, string(element))
+	}
+	return all
+}
+
 // surplus are the keys of old that new lacks.
 func surplus(old, new map[string]string) []string {
 	var keys []string
@@ -106,3 +145,6 @@ func same(a, b any) bool {
 	y, errY := json.Marshal(b)
 	return errX == nil && errY == nil && bytes.Equal(x, y)
 }
+
+// nameOf is the last part of an ARN.
+func nameOf(arn string) string { return arn[strings.LastIndex(arn, ":")+1:] }

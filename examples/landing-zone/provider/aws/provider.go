@@ -42,8 +42,12 @@ type kind struct {
 	create  func(ctx context.Context, name string, in engine.Properties) (engine.Made, error)
 	delete  func(ctx context.Context, r engine.Existing) error
 	updates []update
-	// read, where the type can be imported, answers a resource's inputs and outputs.
-	read func(ctx context.Context, id string) (inputs, outputs engine.Properties, err error)
+	// read answers all that a resource shows, or engine.ErrGone.
+	read func(ctx context.Context, r engine.Existing) (inputs, outputs engine.Properties, err error)
+	// defaults are inputs as they are where the program says nothing of them; computed ones are then whatever AWS made them, and
+	// unseen ones no call shows.
+	defaults         engine.Properties
+	computed, unseen []string
 }
 
 // update changes some inputs in place.
@@ -99,12 +103,28 @@ func (p *Provider) Create(ctx context.Context, typ, name string, inputs engine.P
 }
 
 // Read implements engine.Provider.
-func (p *Provider) Read(ctx context.Context, typ, id string) (inputs, outputs engine.Properties, err error) {
-	k, ok := p.kinds[typ]
-	if !ok || k.read == nil {
-		return nil, nil, fmt.Errorf("a %s cannot be imported here", typ)
+func (p *Provider) Read(ctx context.Context, r engine.Existing) (inputs, outputs engine.Properties, err error) {
+	k, ok := p.kinds[r.Type]
+	if !ok {
+		return nil, nil, fmt.Errorf("no resource type %s", r.Type)
 	}
-	return k.read(ctx, id)
+	if inputs, outputs, err = k.read(ctx, r); err != nil {
+		return nil, nil, err
+	}
+	for _, name := range k.unseen {
+		if value, given := r.Inputs[name]; given {
+			inputs[name] = value
+		}
+	}
+	for name, value := range inputs {
+		_, given := r.Inputs[name]
+		usual, has := k.defaults[name]
+		none := name == "tags" && len(object(inputs, "tags")) == 0
+		if !given && (none || has && same(usual, value) || slices.Contains(k.computed, name)) {
+			delete(inputs, name)
+		}
+	}
+	return inputs, outputs, nil
 }
 
 // Compare implements engine.Provider.

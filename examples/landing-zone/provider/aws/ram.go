@@ -34,7 +34,8 @@ func (p *Provider) shareKind() kind {
 			})
 			return err
 		}}
-	return kind{create: p.createShare, delete: p.deleteShare, updates: []update{retag, external}}
+	return kind{create: p.createShare, read: p.readShare, delete: p.deleteShare, updates: []update{retag, external},
+		defaults: engine.Properties{"allowExternalPrincipals": false}, computed: []string{"name"}}
 }
 
 // share answers nil where there is none.
@@ -74,6 +75,21 @@ func (p *Provider) createShare(ctx context.Context, name string, in engine.Prope
 	}
 	_, err = p.ram.ListResourceSharePermissions(ctx, &ram.ListResourceSharePermissionsInput{ResourceShareArn: &arn})
 	return made, err
+}
+
+func (p *Provider) readShare(ctx context.Context, r engine.Existing) (inputs, outputs engine.Properties, err error) {
+	share, err := p.share(ctx, r.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if share == nil || share.Status != types.ResourceShareStatusActive {
+		return nil, nil, engine.ErrGone
+	}
+	return engine.Properties{
+		"name":                    awssdk.ToString(share.Name),
+		"allowExternalPrincipals": shown(share.AllowExternalPrincipals),
+		"tags":                    shownPairs(share.Tags, func(tag types.Tag) (key, value *string) { return tag.Key, tag.Value }),
+	}, engine.Properties{"arn": awssdk.ToString(share.ResourceShareArn), "name": awssdk.ToString(share.Name)}, nil
 }
 
 func (p *Provider) deleteShare(ctx context.Context, r engine.Existing) error {
@@ -124,6 +140,23 @@ func (p *Provider) associationKind(of func(engine.Properties) association) kind 
 				}
 				return found.Status == types.ResourceShareAssociationStatusAssociated, nil
 			})
+		},
+		read: func(ctx context.Context, r engine.Existing) (inputs, outputs engine.Properties, err error) {
+			a := of(r.Inputs)
+			found, err := p.association(ctx, a)
+			if err != nil {
+				return nil, nil, err
+			}
+			if found == nil || found.Status != types.ResourceShareAssociationStatusAssociated {
+				return nil, nil, engine.ErrGone
+			}
+			input := "resourceArn"
+			if a.principal != "" {
+				input = "principal"
+			}
+			return engine.Properties{
+				"resourceShareArn": awssdk.ToString(found.ResourceShareArn), input: awssdk.ToString(found.AssociatedEntity),
+			}, engine.Properties{}, nil
 		},
 		delete: func(ctx context.Context, r engine.Existing) error {
 			a := of(r.Inputs)

@@ -32,6 +32,8 @@ type resourceType struct {
 	name string
 	// createOnly inputs cannot change in place.
 	createOnly []string
+	// shown are the outputs that show inputs which cannot be read.
+	shown map[string]string
 	// document inputs are JSON documents, whose keys are nobody's property names.
 	document string
 }
@@ -43,17 +45,20 @@ func New(config awssdk.Config) *Provider {
 			name: "AWS::VpcLattice::ServiceNetwork", createOnly: []string{"name"}},
 		"aws-native:vpclattice:ServiceNetworkVpcAssociation": {
 			name:       "AWS::VpcLattice::ServiceNetworkVpcAssociation",
-			createOnly: []string{"serviceNetworkIdentifier", "vpcIdentifier"}},
+			createOnly: []string{"serviceNetworkIdentifier", "vpcIdentifier"},
+			shown:      map[string]string{"serviceNetworkIdentifier": "serviceNetworkId", "vpcIdentifier": "vpcId"}},
 		"aws-native:vpclattice:ServiceNetworkServiceAssociation": {
 			name:       "AWS::VpcLattice::ServiceNetworkServiceAssociation",
-			createOnly: []string{"serviceNetworkIdentifier", "serviceIdentifier"}},
+			createOnly: []string{"serviceNetworkIdentifier", "serviceIdentifier"},
+			shown:      map[string]string{"serviceNetworkIdentifier": "serviceNetworkId", "serviceIdentifier": "serviceId"}},
 		"aws-native:vpclattice:TargetGroup": {
 			name: "AWS::VpcLattice::TargetGroup", createOnly: []string{"name", "type", "config"}},
 		"aws-native:vpclattice:Service": {
 			name: "AWS::VpcLattice::Service", createOnly: []string{"name", "customDomainName"}},
 		"aws-native:vpclattice:Listener": {
 			name:       "AWS::VpcLattice::Listener",
-			createOnly: []string{"serviceIdentifier", "name", "port", "protocol"}},
+			createOnly: []string{"serviceIdentifier", "name", "port", "protocol"},
+			shown:      map[string]string{"serviceIdentifier": "serviceId"}},
 		"aws-native:vpclattice:AuthPolicy": {
 			name: "AWS::VpcLattice::AuthPolicy", createOnly: []string{"resourceIdentifier"}, document: "policy"},
 	}}
@@ -106,14 +111,63 @@ func (p *Provider) read(ctx context.Context, t resourceType, id string) (engine.
 	return t.lower(properties), nil
 }
 
-// Read implements engine.Provider: what a resource shows of itself are the inputs that would make it, and more.
-func (p *Provider) Read(ctx context.Context, typ, id string) (inputs, outputs engine.Properties, err error) {
-	t, err := p.resourceType(typ)
+// Read implements engine.Provider. What a resource shows beyond its inputs, defaults among it, is in its outputs.
+func (p *Provider) Read(ctx context.Context, r engine.Existing) (inputs, outputs engine.Properties, err error) {
+	t, err := p.resourceType(r.Type)
 	if err != nil {
 		return nil, nil, err
 	}
-	outputs, err = p.read(ctx, t, id)
-	return outputs, outputs, err
+	outputs, err = p.read(ctx, t, r.ID)
+	var missing *types.ResourceNotFoundException
+	if errors.As(err, &missing) {
+		return nil, nil, engine.ErrGone
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	inputs = engine.Properties{}
+	for name, given := range r.Inputs {
+		output, ok := t.shown[name]
+		if !ok {
+			output = name
+		}
+		value, ok := outputs[output]
+		if ok && name != t.document {
+			value = within(value, given)
+		}
+		if ok {
+			inputs[name] = value
+		}
+	}
+	return inputs, outputs, nil
+}
+
+// within is as much of a value as the given one speaks of. VPC Lattice shows the id of what is given as an ARN.
+func within(value, given any) any {
+	if arn, ok := given.(string); ok && strings.HasPrefix(arn, "arn:") && strings.HasSuffix(arn, fmt.Sprint("/", value)) {
+		return given
+	}
+	whole, ok := value.(engine.Properties)
+	part, partial := given.(engine.Properties)
+	if ok && partial {
+		seen := engine.Properties{}
+		for name, element := range part {
+			if v, ok := whole[name]; ok {
+				seen[name] = within(v, element)
+			}
+		}
+		return seen
+	}
+	list, ok := value.([]any)
+	like, partial := given.([]any)
+	if !ok || !partial || len(list) != len(like) {
+		return value
+	}
+	seen := make([]any, len(list))
+	for i := range list {
+		seen[i] = within(list[i], like[i])
+	}
+	return seen
 }
 
 // Compare implements engine.Provider.

@@ -3,6 +3,7 @@ package native
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -21,6 +22,7 @@ type control struct {
 	mu      sync.Mutex
 	looks   int
 	fail    []string
+	gone    bool
 	calls   []string
 	desired string
 	patch   string
@@ -68,8 +70,13 @@ func (c *control) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		answer["ProgressEvent"] = c.pending
 	case "GetResource":
+		if c.gone {
+			w.Header().Set("X-Amzn-Errortype", "ResourceNotFoundException")
+			w.WriteHeader(http.StatusBadRequest)
+			break
+		}
 		answer["ResourceDescription"] = map[string]any{"Identifier": arn,
-			"Properties": `{"Arn":"` + arn + `","Id":"sn-1","DnsEntry":{"DomainName":"name.example"},"Tags":[{"Key":"a","Value":"b"}]}`}
+			"Properties": `{"Arn":"` + arn + `","Id":"sn-1","ServiceId":"svc-1","DnsEntry":{"DomainName":"name.example"},"Tags":[{"Key":"a","Value":"b"}]}`}
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
@@ -99,7 +106,7 @@ func TestCreate(t *testing.T) {
 	}
 	const arn = "arn:aws:vpc-lattice:eu-west-1:333333333333:servicenetwork/sn-1"
 	want := engine.Made{ID: arn, Outputs: engine.Properties{
-		"arn": arn, "awsId": "sn-1", "dnsEntry": engine.Properties{"domainName": "name.example"},
+		"arn": arn, "awsId": "sn-1", "serviceId": "svc-1", "dnsEntry": engine.Properties{"domainName": "name.example"},
 		"tags": []any{engine.Properties{"key": "a", "value": "b"}},
 	}}
 	if diff := cmp.Diff(want, made); diff != "" {
@@ -156,6 +163,33 @@ func TestUpdate(t *testing.T) {
 	}
 	if change := p.Compare(typ, old, engine.Properties{"name": "other", "authType": "NONE", "tags": []any{}}); change != engine.Replace {
 		t.Errorf("change of a create-only property: %v", change)
+	}
+}
+
+func TestRead(t *testing.T) {
+	const arn = "arn:aws:vpc-lattice:eu-west-1:333333333333:servicenetwork/sn-1"
+	for _, test := range []struct {
+		typ          string
+		inputs, want engine.Properties
+	}{
+		{"ServiceNetwork", engine.Properties{"tags": []any{engine.Properties{"key": "a", "value": "c"}}, "authType": "NONE"},
+			engine.Properties{"tags": []any{engine.Properties{"key": "a", "value": "b"}}}},
+		{"ServiceNetwork", engine.Properties{"dnsEntry": engine.Properties{}}, engine.Properties{"dnsEntry": engine.Properties{}}},
+		{"Listener", engine.Properties{"serviceIdentifier": "arn:aws:vpc-lattice:eu-west-1:333333333333:service/svc-1"},
+			engine.Properties{"serviceIdentifier": "arn:aws:vpc-lattice:eu-west-1:333333333333:service/svc-1"}},
+		{"Listener", engine.Properties{"serviceIdentifier": "svc-2"}, engine.Properties{"serviceIdentifier": "svc-1"}},
+	} {
+		got, outputs, err := provider(t, &control{}).Read(t.Context(), engine.Existing{Type: "aws-native:vpclattice:" + test.typ, ID: arn, Inputs: test.inputs})
+		if err != nil || outputs["arn"] != arn {
+			t.Fatalf("%v, %v", outputs, err)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", test.inputs, diff)
+		}
+	}
+	_, _, err := provider(t, &control{gone: true}).Read(t.Context(), engine.Existing{Type: "aws-native:vpclattice:Service", ID: arn})
+	if !errors.Is(err, engine.ErrGone) {
+		t.Errorf("what is gone: %v", err)
 	}
 }
 

@@ -18,16 +18,28 @@ import (
 // Tags are the tags every resource of a stack carries.
 type Tags struct {
 	Account, StackName string
+	// Stage is the stack's configuration of that name, which may be empty.
+	Stage string
+}
+
+// NewTags are the tags of a stack and its configuration.
+func NewTags(ctx *pulumi.Context, account, stack string) Tags {
+	stage, _ := ctx.GetConfig(ctx.Project() + ":stage")
+	return Tags{Account: account, StackName: stack, Stage: stage}
 }
 
 // Plain is the tags as the aws provider takes them.
 func (t Tags) Plain() pulumi.StringMap {
-	return pulumi.StringMap{
+	tags := pulumi.StringMap{
 		"Account":     pulumi.String(t.Account),
 		"AccountType": pulumi.String("Workload"),
 		"Provisioned": pulumi.String("Pulumi"),
 		"StackName":   pulumi.String(t.StackName),
 	}
+	if t.Stage != "" {
+		tags["Stage"] = pulumi.String(t.Stage)
+	}
+	return tags
 }
 
 // Named is Plain with a Name.
@@ -42,12 +54,16 @@ func (t Tags) Native() pulumi.Array {
 	tag := func(key, value string) pulumi.Input {
 		return vpclattice.TagArgs{Key: pulumi.String(key), Value: pulumi.String(value)}
 	}
-	return pulumi.Array{
+	tags := pulumi.Array{
 		tag("AccountType", "Workload"),
 		tag("Account", t.Account),
 		tag("Provisioned", "Pulumi"),
 		tag("StackName", t.StackName),
 	}
+	if t.Stage != "" {
+		tags = append(tags, tag("Stage", t.Stage))
+	}
+	return tags
 }
 
 // SubnetNames are the first parts of the names of a subnet and of what belongs to it; its zone follows.

@@ -80,7 +80,7 @@ func (s Settings) stack(ctx *pulumi.Context) (*stack, error) {
 	st := &stack{
 		Settings: s,
 		ctx:      ctx,
-		tags:     block.Tags{Account: s.Colour + "Sandbox", StackName: lower + "-service"},
+		tags:     block.NewTags(ctx, s.Colour+"Sandbox", lower+"-service"),
 	}
 	var fqdn string
 	var err error

@@ -115,8 +115,12 @@ func (s *stack) service() error {
 	if err != nil {
 		return err
 	}
+	name, ok := s.ctx.GetConfig(s.ctx.Project() + ":service-name")
+	if !ok {
+		name = "shared-service"
+	}
 	service, err := vpclattice.NewService(s.ctx, "SharedServiceLatticeService", vpclattice.ServiceArgs{
-		Name:     pulumi.String("shared-service"),
+		Name:     pulumi.String(name),
 		AuthType: pulumi.String("AWS_IAM"),
 		Tags:     s.tags.Native(),
 	})

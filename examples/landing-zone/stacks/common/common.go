@@ -51,7 +51,7 @@ func Program(ctx *pulumi.Context) error {
 }
 
 func settings(ctx *pulumi.Context) (s *stack, err error) {
-	s = &stack{ctx: ctx, tags: block.Tags{Account: "SharedServices", StackName: "common-service"}}
+	s = &stack{ctx: ctx, tags: block.NewTags(ctx, "SharedServices", "common-service")}
 	for key, value := range map[string]*string{
 		"aws:region": &s.region, "blue-principal": &s.bluePrincipal, "green-principal": &s.greenPrincipal,
 	} {
