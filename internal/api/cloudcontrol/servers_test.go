@@ -169,7 +169,7 @@ func TestServerReturns(t *testing.T) {
 	here.stop()
 	back := here.second("here", here.store)
 	back.host(always)
-	if id := there.succeed(service, nil); id != *service.Identifier {
+	if id := there.after(back).succeed(service, nil); id != *service.Identifier {
 		t.Errorf("a second service %s was made, besides %s", id, *service.Identifier)
 	}
 	there.unclaimed()
