@@ -119,6 +119,14 @@ func permissionPaths(list string) map[string]string {
 		"user-id": list + "UserIdGroupPairs.UserId", "prefix-list-id": list + "PrefixListIds.PrefixListId"}
 }
 
+// tagPaths has where an operation's resources have their tags, of which each has the one with the key Stage; "" is of those without.
+var tagPaths = map[string]string{
+	"DescribeVpcs": "Tags.", "DescribeSubnets": "Tags.", "DescribeRouteTables": "Tags.", "DescribeInternetGateways": "Tags.", "DescribeNetworkAcls": "Tags.",
+	"DescribeSecurityGroups": "Tags.", "DescribeSecurityGroupRules": "Tags.", "GetSecurityGroupsForVpc": "Tags.", "DescribeNetworkInterfaces": "TagSet.",
+	"DescribeVpcPeeringConnections": "Tags.", "DescribeManagedPrefixLists": "", "DescribePrefixLists": "", "DescribeTags": "", "DescribeDhcpOptions": "",
+	"DescribeRegions": "", "DescribeAvailabilityZones": "",
+}
+
 // Every filter of every list finds exactly the resources that have the value, whichever of the values there are it is given.
 func TestEveryFilter(t *testing.T) {
 	e := newEnv(t)
@@ -141,6 +149,14 @@ func TestEveryFilter(t *testing.T) {
 			}
 			for filter, path := range table.at {
 				e.holdFilter(t, table, v, prefix+filter, path, all)
+			}
+			tags, ok := tagPaths[table.operation]
+			if !ok {
+				t.Fatalf("%s: are its resources tagged?", table.operation)
+			}
+			if tags != "" {
+				e.holdFilter(t, table, v, "tag-key", tags+"Key", all)
+				e.holdFilter(t, table, v, "tag:Stage", tags+"Value", all)
 			}
 		})
 	}
@@ -356,11 +372,13 @@ func filterWorld(e *env) string {
 	rules := []ec2.IpPermission{cidrRule("tcp", 80, 90, "10.0.0.0/8"), {IpProtocol: new("-1"), Ipv6Ranges: []ec2.Ipv6Range{{CidrIpv6: new("fd00::/8")}}},
 		{IpProtocol: new("udp"), FromPort: new(int32(53)), ToPort: new(int32(54)), UserIdGroupPairs: []ec2.UserIdGroupPair{{GroupId: &named}, {GroupId: &far, UserId: new(black)}}},
 		{IpProtocol: new("tcp"), FromPort: new(int32(443)), ToPort: new(int32(444)), PrefixListIds: []ec2.PrefixListId{{PrefixListId: &list}}}}
-	must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(e.ingress(red, group, rules...))
+	ingress := must[*ec2.AuthorizeSecurityGroupIngressOutput](t)(e.ingress(red, group, rules...)).SecurityGroupRules
 	must[*ec2.AuthorizeSecurityGroupEgressOutput](t)(e.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: &named, IpPermissions: rules}))
-	must[*ec2.CreateTagsOutput](t)(e.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{v, subnet, group}, Tags: []ec2.Tag{{Key: new("Stage"), Value: new("one")}, {Key: new("Of"), Value: new("both")}}}))
 
-	must[*ec2.CreateNetworkInterfaceOutput](t)(e.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &wide, Description: new("one's own")}))
+	own := must[*ec2.CreateNetworkInterfaceOutput](t)(e.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &wide, Description: new("one's own")}))
+	for _, id := range []string{v, subnet, table, gateway, acl, group, *ingress[0].SecurityGroupRuleId, *own.NetworkInterface.NetworkInterfaceId, peering} {
+		must[*ec2.CreateTagsOutput](t)(e.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: []ec2.Tag{{Key: new("Stage"), Value: new("of " + id)}}}))
+	}
 	e.update(func(tx *state.Tx) {
 		state.NetworkVPCs.Put(tx, &lattice.NetworkVPC{Meta: lattice.Meta{ID: "snva-1"}, VPC: w})
 		sn, _ := state.Subnets.Get(tx, subnet)
