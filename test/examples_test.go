@@ -64,10 +64,13 @@ func TestJavaScriptExample(t *testing.T) {
 	upAndDown(t, "node", filepath.Join(dir, "zone.js"))
 }
 
-// upAndDown runs a program that makes a small zone: up, up with nothing to make, down twice.
+// upAndDown runs a program that makes a small zone: up, what it then says to try, up with nothing to make, down twice.
 func upAndDown(t *testing.T, program string, args ...string) {
 	s := sharedServer(t)
 	a := s.account(t, "lab")
+	said := s.trellis(t, "status", "--json")
+	_, none := exec.LookPath("curl")
+	tries := none == nil && !strings.Contains(said, `"data_plane": false`)
 	for _, step := range []struct{ command, says string }{
 		{"up", "made: VPC, subnet, service network, service, listener, VPC association, service association\n"},
 		{"up", "made: nothing\n"}, {"down", "down\n"}, {"down", "down\n"},
@@ -80,5 +83,17 @@ func upAndDown(t *testing.T, program string, args ...string) {
 		if err != nil || !strings.HasPrefix(string(out), step.says) {
 			t.Fatalf("%s: %v\n%s%s", step.command, err, out, &said)
 		}
+		if step.command != "up" || !tries {
+			continue
+		}
+		_, line, _ := strings.Cut(string(out), "\ntry: ")
+		try := exec.CommandContext(t.Context(), "sh", "-c", line)
+		try.Env = environment("TRELLIS_DATA="+s.data, "PATH="+filepath.Dir(s.program)+":"+os.Getenv("PATH"))
+		if code, out, said := ended(t, try); code != 0 || out != "404\n" {
+			t.Errorf("%s: exit status %d, %q, %s", line, code, out, said)
+		}
+	}
+	if !tries {
+		t.Skip("there is no data plane, or no curl, for what it says to try")
 	}
 }
