@@ -182,6 +182,9 @@ func (r nativeResource) declared() *schema.Type {
 	return &schema.Types[i]
 }
 
+// changes says if the type has anything that changes in place; tools make the resource anew else.
+func (r nativeResource) changes() bool { return slices.Contains(r.declared().Handlers, "update") }
+
 // asked holds a resource to showing everything that was asked for, with these changes, and can be seen.
 func (n *native) asked(r nativeResource, changes []object) {
 	n.Helper()
@@ -264,6 +267,12 @@ func (n *native) life(resources []nativeResource) {
 			var not *types.NotUpdatableException
 			if !errors.As(err, &not) {
 				n.Errorf("%s: %s changed with %v", r.name, name, err)
+			}
+		}
+		if !r.changes() {
+			var cannot *types.UnsupportedActionException
+			if err := n.update(r, put("Tags", tag("Stage", "two"))); !errors.As(err, &cannot) {
+				n.Errorf("%s changed with %v", r.name, err)
 			}
 		}
 		for name, value := range r.refused {

@@ -50,7 +50,7 @@ func nativeLives() lives {
 				l.add(r.typ, "yes", "update")
 			}
 		}
-		if r.fixed != nil {
+		if r.fixed != nil || !r.changes() {
 			l.add(r.typ, "yes", "replace")
 		}
 		if !r.kept {
@@ -143,8 +143,8 @@ func renderKinds(t *testing.T) []byte {
 ### CloudFormation types
 
 Every type whose schema Trellis has, by Cloud Control: the table that TestCloudControlTypes of ` + "`test/`" + ` runs. *replace* is the refusal of a
-change of a create-only property, at which tools make the resource anew; *import* is the read by identifier alone; *tag* is a change of tags
-in place.
+change of a create-only property, or of any where the type has no update, at which tools make the resource anew; *import* is the read by
+identifier alone; *tag* is a change of tags in place.
 
 `)
 	native := nativeLives()
