@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -71,12 +70,20 @@ func (d *demo) meddle(ctx context.Context) error {
 func (d *demo) again(ctx context.Context, what string, settings map[string]string, ops ...engine.Op) error {
 	d.settings = settings
 	clear(d.done)
-	if err := errors.Join(d.refresh(ctx), d.up(ctx)); err != nil {
+	ops = append(ops, engine.OpRead)
+	slices.Sort(ops)
+	if err := d.refresh(ctx); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	for op := range d.done {
+		if !slices.Contains(ops, op) {
+			return fmt.Errorf("%s: of what was there, %s", what, d.counts())
+		}
+	}
+	if err := d.up(ctx); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	fmt.Fprintf(d.out, "%s: %s\n", what, d.counts())
-	ops = append(ops, engine.OpRead)
-	slices.Sort(ops)
 	if did := slices.Sorted(maps.Keys(d.done)); !slices.Equal(did, ops) {
 		return fmt.Errorf("%s: the engine did %v, not %v", what, did, ops)
 	}

@@ -64,7 +64,7 @@ func (w worker) refresh(ctx context.Context, r record) (Op, error) {
 		recorded, read Properties
 	}{{"input", r.Inputs, inputs}, {"output", r.Outputs, outputs}} {
 		for _, name := range differing(of.recorded, of.read) {
-			w.log(fmt.Sprintf("%s %s: %s %s is %s, and was %s", r.Type, r.Name, of.what, name, shown(of.read[name]), shown(of.recorded[name])))
+			w.log(fmt.Sprintf("%s %s: %s %s is %s, and was %s", r.Type, r.Name, of.what, name, shown(of.read, name), shown(of.recorded, name)))
 			op = OpDiffers
 		}
 	}

@@ -226,8 +226,12 @@ func equal(a, b any) bool {
 // alike compares values as equal does, but for the order of lists: a provider shows them in its own.
 func alike(a, b any) bool { return equal(unordered(a), unordered(b)) }
 
-// shown is a value as the state file would hold it.
-func shown(value any) string {
+// shown is a property as the state file would hold it.
+func shown(of Properties, name string) string {
+	value, ok := of[name]
+	if !ok {
+		return "absent"
+	}
 	text, err := json.Marshal(value)
 	if err != nil {
 		return err.Error()
