@@ -1,6 +1,6 @@
 // Package headroom says whether the process may still open descriptors and start threads and processes. One that has none
 // left can accept no connection, and one that gets no thread when it needs it ends: so what can be refused is refused before.
-// A Guard remembers its last count.
+// Where a cgroup has a limit, what the server has started counts as well. A Guard remembers its last count.
 package headroom
 
 import (
@@ -35,14 +35,15 @@ type Guard struct {
 	counted         atomic.Int64 // nanoseconds since it was made, and one
 	openFiles, busy atomic.Uint64
 	files           atomic.Uint64 // that may be open
+	tasks, maxTasks atomic.Uint64 // of the server and what it has started, where a cgroup limits them
 }
 
-// New returns a Guard. It takes the limit on threads as it is now.
+// New returns a Guard. It takes the runtime's and the user's limit on threads as they are now.
 func New() *Guard {
 	g := &Guard{began: time.Now()}
 	g.threads = uint64(debug.SetMaxThreads(runtimeThreads))
 	debug.SetMaxThreads(int(g.threads))
-	if n, ok := Processes(); ok {
+	if n, ok := ofUser(); ok {
 		g.threads = min(g.threads, n)
 	}
 	return g
@@ -50,6 +51,10 @@ func New() *Guard {
 
 // runtimeThreads is what the runtime is content with unless it is told otherwise.
 const runtimeThreads = 10_000
+
+// plenty is a limit on threads and processes of which the reserves are enough, however many more there may be: others are
+// counted with the server's.
+const plenty = 256
 
 // Room is nil while the reserve is free, and else a failure that clients retry.
 func (g *Guard) Room(r Reserve) error {
@@ -65,6 +70,9 @@ func (g *Guard) Threads(r Reserve) error {
 	g.count()
 	if n := g.busy.Load(); n+g.threads/uint64(r) > g.threads {
 		return fault.New(fault.Unavailable, "", "The server has %d threads, of %d that it may have: raise its limit (TasksMax, ulimit -u).", n, g.threads)
+	}
+	if n, limit := g.tasks.Load(), g.maxTasks.Load(); n+min(limit, plenty)/uint64(r) > limit {
+		return fault.New(fault.Unavailable, "", "The server and what it runs have %d threads and processes, of %d that they may have: raise their limit (TasksMax, pids.max).", n, limit)
 	}
 	return nil
 }
@@ -83,6 +91,9 @@ func (g *Guard) count() {
 	}
 	g.openFiles.Store(openFiles())
 	g.busy.Store(uint64(pprof.Lookup("threadcreate").Count()))
+	group, _ := inCgroups(ownCgroups, allCgroups)
+	g.tasks.Store(group.current)
+	g.maxTasks.Store(group.limit)
 }
 
 // openFiles counts the process's descriptors.

@@ -47,6 +47,28 @@ func TestRoom(t *testing.T) {
 	}
 }
 
+// What the server has started counts as well, but of a large limit no large part has to be free.
+func TestRoomForTasks(t *testing.T) {
+	for _, test := range []struct {
+		tasks, limit               uint64
+		workloads, networks, calls bool
+	}{
+		{0, 0, true, true, true}, {150, 200, true, true, true}, {151, 200, false, true, true}, {176, 200, false, false, true}, {189, 200, false, false, false},
+		{250, 200, false, false, false}, {9_900, 10_000, true, true, true}, {9_937, 10_000, false, true, true}, {9_985, 10_000, false, false, false},
+	} {
+		g := New()
+		g.counted.Store(1 << 60)
+		g.files.Store(1000)
+		g.tasks.Store(test.tasks)
+		g.maxTasks.Store(test.limit)
+		for reserve, want := range map[Reserve]bool{ForWorkloads: test.workloads, ForNetworks: test.networks, ForCalls: test.calls} {
+			if err := g.Threads(reserve); (err == nil) != want {
+				t.Errorf("%d of %d, one in %d: %v", test.tasks, test.limit, reserve, err)
+			}
+		}
+	}
+}
+
 func TestRoomCounts(t *testing.T) {
 	g := New()
 	if err := g.Room(ForWorkloads); err != nil {
@@ -113,8 +135,8 @@ func TestInCgroups(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if left, found := inCgroups(own, filepath.Join(dir, "root")); left != test.left || found != test.found {
-				t.Errorf("%d, %v, want %d, %v", left, found, test.left, test.found)
+			if least, found := inCgroups(own, filepath.Join(dir, "root")); least.left() != test.left || found != test.found {
+				t.Errorf("%+v, %v, want %d left, %v", least, found, test.left, test.found)
 			}
 		})
 	}
