@@ -45,7 +45,7 @@ func TestCallsUnderWay(t *testing.T) {
 	made := map[string]string{}
 	caller := func(ctx context.Context, who int) error {
 		for i := 0; ; i++ {
-			name := fmt.Sprintf("service-%d-%d", who, i)
+			name := fmt.Sprintf("service-%d-%d", who, i%100) // an account has 2,000 at most
 			id, err := create(ctx, name)
 			if err != nil {
 				return err

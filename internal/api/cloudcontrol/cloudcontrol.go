@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"trellis/internal/api/cloudcontrol/schema"
@@ -39,6 +40,9 @@ type API struct {
 	now     func() time.Time
 	types   map[string]*resource
 	checker *schema.Checker
+
+	// fresh are the tokens of requests that this API took and nobody has begun to carry out.
+	fresh sync.Map
 }
 
 // New returns the API of a server, whose name no other on the same state has. Nothing that is asked of it goes on before Run

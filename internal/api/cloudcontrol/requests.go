@@ -68,6 +68,7 @@ func (a *API) begin(ctx context.Context, token *string, request state.ResourceRe
 	request.Owner, request.Token, request.ClientToken, request.Caller = owner(ctx), id.String(), str(token), *caller.From(ctx)
 	request.Digest, request.Status, request.Made, request.Updated = digest(request, params), state.RequestInProgress, now, now
 	var made *state.ResourceRequest
+	a.fresh.Store(request.Token, true)
 	err = a.view.Update(ctx, func(tx *state.Tx) error {
 		old, err := a.earlier(tx, request.Owner, token, request, params)
 		if old != nil || err != nil {
@@ -85,6 +86,9 @@ func (a *API) begin(ctx context.Context, token *string, request state.ResourceRe
 		state.ResourceClaims.Put(tx, &state.ResourceClaim{Token: made.Token, Server: a.server})
 		return nil
 	})
+	if err != nil || made.Token != request.Token {
+		a.fresh.Delete(request.Token)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func (a *API) Run(ctx context.Context) {
 		return j
 	}
 	seen := [2]int64{-1, -1}
-	for first := true; ; first = false {
+	for {
 		s := a.view.Snapshot()
 		if changed := [2]int64{state.ResourceRequests.Changed(s), state.ResourceClaims.Changed(s)}; changed != seen {
 			seen = changed
@@ -82,7 +82,8 @@ func (a *API) Run(ctx context.Context) {
 				}
 				switch {
 				case j == nil:
-					j = begin(r, first || !claimed)
+					_, fresh := a.fresh.LoadAndDelete(r.Token)
+					j = begin(r, !fresh || !claimed)
 				case j.left || j.ended():
 					j = begin(r, true)
 				}

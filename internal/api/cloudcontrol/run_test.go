@@ -299,3 +299,16 @@ func TestConcurrentByIDAndARN(t *testing.T) {
 	_, err := w.begin("AuthPolicy", object{"ResourceIdentifier": network[strings.LastIndex(network, "/")+1:], "Policy": policy})
 	w.refused(err, "ConcurrentOperationException", "is in progress")
 }
+
+// A request that comes before requests are carried out is a new one and not one that an earlier run left: what it asks for can be
+// there only because somebody else made it.
+func TestRequestBeforeRun(t *testing.T) {
+	w := newWorld(t)
+	desired := object{"ResourceIdentifier": w.create("ServiceNetwork", object{"Name": "network"}),
+		"Policy": object{"Version": "2012-10-17", "Statement": []object{{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}}}
+	w.create("AuthPolicy", desired)
+	w.stop()
+	e, err := w.begin("AuthPolicy", desired)
+	w.run()
+	w.fail("AlreadyExists", "already has a policy")(e, err)
+}
