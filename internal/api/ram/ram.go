@@ -182,6 +182,9 @@ func exists(r state.Reader, resourceARN string) bool {
 	case "vpc-lattice:Service":
 		s, ok := state.Services.Get(r, id)
 		return ok && live(&s.Meta) && s.ARN() == resourceARN
+	case "vpc-lattice:ResourceConfiguration":
+		c, ok := state.ResourceConfigurations.Get(r, id)
+		return ok && live(&c.Meta) && c.ARN() == resourceARN
 	}
 	return false
 }
