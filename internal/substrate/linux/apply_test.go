@@ -138,14 +138,15 @@ func TestPrivilegedFiveThousandElements(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := 0
+			// The kernel may tell an element twice while it makes a hash table smaller.
+			got := map[string]bool{}
 			for _, e := range elements {
 				if !e.IntervalEnd {
-					got++
+					got[string(e.Key)] = true
 				}
 			}
-			if got != want {
-				t.Errorf("set %s has %d elements, want %d", s.Name, got, want)
+			if len(got) != want {
+				t.Errorf("set %s has %d elements, want %d", s.Name, len(got), want)
 			}
 		}
 	}
