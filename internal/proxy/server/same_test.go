@@ -170,10 +170,11 @@ func TestPolicyReadsWhatTheTargetReads(t *testing.T) {
 			n := newNetwork()
 			var target recorder
 			f := start(t, n, quietly)
-			table := oneService(n.target(t, serverNS, "10.0.0.5:80", serving(target.answer)))
+			at := n.target(t, serverNS, "10.0.0.5:80", serving(target.answer))
 			// ask sends the request where the policy guards the service.
 			ask := func(p proxy.Policy) (int, []*http.Request) {
 				t.Helper()
+				table := oneService(at)
 				service(table).Auth = proxy.Auth{Type: proxy.AuthIAM, Policy: p}
 				f.apply(t, table)
 				c := f.dial(t, blueNS, latticeAddr)
