@@ -9,8 +9,8 @@ import (
 // A guard is a key without a value that every write of a member of an indexed set touches; in sets by scope and name, which
 // have many members and whose members seldom move, only one that adds or removes it. A transaction that read the set compares
 // the guard's revision, which is how it notices rows that were added to the set or taken from it: the store can compare keys
-// that are there, not keys that are not. What it saw of the members of a set by scope or name it compares itself. The last member to leave takes the guard along; what two that left
-// at once leave behind, or a member whose lease ended, tidy finds.
+// that are there, not keys that are not. What it saw of the members of a set by scope or name it compares itself. The last
+// member to leave takes the guard along; what two that left at once leave behind, or a member whose lease ended, tidy finds.
 type guardSet struct{ revs btree.Map[string, int64] }
 
 const guardPrefix = "!"
