@@ -114,7 +114,7 @@ func (b *bench) calls(ctx context.Context) error {
 		}
 		figure("CPU per signed "+op.name, report.Micros, func(o *outcome) []float64 { return o.cpu }, op.aim,
 			fmt.Sprintf("%.0f %% of it is spent in the kernel; the rest is net/http, the signature, the policy and the answer.", 100-100*report.Sample{Values: out[trellis].user}.Median()/report.Sample{Values: out[trellis].cpu}.Median()))
-		figure(op.name+" calls a second, one core", report.PerSecond, func(o *outcome) []float64 { return o.rate }, nil, "")
+		figure(op.name+" calls a second, one core", report.PerSecond, func(o *outcome) []float64 { return o.rate }, nil, "the core under test.")
 		figure(fmt.Sprintf("%s p99 at %d clients", op.name, apiClients), report.Micros, func(o *outcome) []float64 { return o.p99 }, nil, "the queue of the clients, who ask again at once.")
 	}
 	return nil

@@ -164,15 +164,23 @@ func (t *site) changes() []change {
 	}
 }
 
-// lags makes a change by turns and tells how long after its acknowledgement the first to see it was begun, in milliseconds.
-func (b *bench) lags(ctx context.Context, t *site, c change, times int) (_ []float64, err error) {
-	line := t.server.Command("exec", "--subnet", t.subnet, "--", b.self, roleArgument, "probe", c.role, t.host)
+// watch starts a probe inside the VPC that tells of what changes there.
+func (b *bench) watch(t *site, role string) (*actor, error) {
+	line := t.server.Command("exec", "--subnet", t.subnet, "--", b.self, roleArgument, "probe", role, t.host)
 	p, err := process.Start(process.Program{Path: line[0], Args: line[1:], Core: process.Any, Talk: true, Log: filepath.Join(b.dir, "probe.log"), Env: []string{"GODEBUG=netdns=go"}})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, p.Stop()) }()
-	a := newActor(p)
+	return newActor(p), nil
+}
+
+// lags makes a change by turns and tells how long after its acknowledgement the first to see it was begun, in milliseconds.
+func (b *bench) lags(ctx context.Context, t *site, c change, times int) (_ []float64, err error) {
+	a, err := b.watch(t, c.role)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, a.Stop()) }()
 	var seen probe.Seen
 	if err := a.listen(&seen); err != nil {
 		return nil, err
@@ -286,6 +294,12 @@ func quantile(values []float64, q float64) float64 {
 	return v[min(len(v)-1, int(q*float64(len(v))))]
 }
 
+// What limits the figures of changes.
+const (
+	followLimit = "the parts of the plan that the change concerns compiled anew and applied. The probe tries every 0.2 to 0.4 ms, and shares both cores with the server."
+	changeLimit = "the call, the write and the plan; read in ticks of 10 ms over all changes of a run."
+)
+
 // tellFollowed makes figures, beside those of another run if there is one.
 func (b *bench) tellFollowed(group string, t *followed, beside *followed, name string) {
 	for _, c := range (&site{}).changes() {
@@ -299,10 +313,9 @@ func (b *bench) tellFollowed(group string, t *followed, beside *followed, name s
 		at := func(q float64) func(*followed) []float64 {
 			return func(f *followed) []float64 { return []float64{quantile(f.lags[c.name], q)} }
 		}
-		add(c.name+" acknowledged → "+c.location+" follow, p50", report.Millis, at(0.5), nil, "")
-		add(c.name+" acknowledged → "+c.location+" follow, p99", report.Millis, at(0.99), &report.Aim{Value: 10},
-			"the parts of the plan that the change concerns compiled anew and applied. The probe tries every 0.2 to 0.4 ms, and shares both cores with the server.")
-		add("CPU of one change: "+c.name, report.Millis, func(f *followed) []float64 { return f.costs[c.name] }, nil, "the call, the write and the plan; read in ticks of 10 ms over all changes of a run.")
+		add(c.name+" acknowledged → "+c.location+" follow, p50", report.Millis, at(0.5), nil, followLimit)
+		add(c.name+" acknowledged → "+c.location+" follow, p99", report.Millis, at(0.99), &report.Aim{Value: 10}, followLimit)
+		add("CPU of one change: "+c.name, report.Millis, func(f *followed) []float64 { return f.costs[c.name] }, nil, changeLimit)
 	}
 }
 

@@ -184,7 +184,7 @@ func (b *bench) language(ctx context.Context, l *loader, s *stand.Server, a *sta
 		Aim:   &report.Aim{Value: startAim + report.Sample{Values: alone}.Median()},
 		Limit: "a process in namespaces of its own, its mounts, and the program's own start."})
 	add("warm invocation, p50", warm, &report.Aim{Value: 0.5}, "the signed call, the event and its answer at the Runtime API, and the scheduler between them.")
-	add("warm invocation, p99", warm99, nil, "")
+	add("warm invocation, p99", warm99, nil, "five of five hundred invocations: whoever else had the core when they came, the server's own work included.")
 	limit := "two cores that start the processes."
 	if repeated > 0 {
 		limit = fmt.Sprintf("the memory of this machine: %d invocations were throttled, and their clients asked again every 10 ms.", repeated)

@@ -87,6 +87,7 @@ func parts() []part {
 		{"start", (*bench).starts},
 		{"zone", (*bench).zones},
 		{"follow", (*bench).follows},
+		{"repair", (*bench).repairs},
 		{"scale", (*bench).scales},
 		{"functions", (*bench).functions},
 	}
@@ -104,6 +105,17 @@ func (o options) runs() (int, time.Duration) {
 		return 1, 300 * time.Millisecond
 	}
 	return 5, 2 * time.Second
+}
+
+// turns are as long as runs, in more and shorter parts: something else that has a core for some milliseconds then spoils the
+// slowest answers of one part, not of a run.
+func (o options) turns() (int, time.Duration) {
+	rounds, long := o.runs()
+	const parts = 5
+	if o.quick {
+		return rounds, long
+	}
+	return rounds * parts, long / parts
 }
 
 func (o options) run(ctx context.Context, only string) (err error) {

@@ -222,7 +222,7 @@ var proxyNames = []string{relay, nginx, haproxy, envoy}
 // compare measures a scenario: every contender once, and again.
 func (p *proxyRun) compare(ctx context.Context, contenders []contender, s scenario) (map[string]*outcome, error) {
 	out := map[string]*outcome{}
-	rounds, long := p.runs()
+	rounds, long := p.turns()
 	for round := range rounds + 1 {
 		for _, c := range contenders {
 			if ctx.Err() != nil {
@@ -230,15 +230,13 @@ func (p *proxyRun) compare(ctx context.Context, contenders []contender, s scenar
 			}
 			j := s.job(c)
 			j.Count, j.Time = 4<<20, long
-			if round == 0 {
-				j.Time = long / 4 // to warm up
-			}
 			o := out[c.name]
 			if o == nil {
 				o = &outcome{}
 				out[c.name] = o
 			}
-			if err := p.once(c, j, o, round == 0); err != nil {
+			warming := round == 0
+			if err := p.once(c, j, o, warming); err != nil {
 				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}
 		}
@@ -296,7 +294,7 @@ func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisec
 // half asks every contender at one rate: half of what Trellis carries, or of what the contender does where that is less.
 func (p *proxyRun) half(ctx context.Context, contenders []contender, full map[string]*outcome) (map[string]*outcome, error) {
 	out := map[string]*outcome{}
-	rounds, long := p.runs()
+	rounds, long := p.turns()
 	carried := func(name string) float64 { return report.Sample{Values: full[name].rate}.Median() }
 	for range rounds {
 		for _, c := range contenders {

@@ -76,7 +76,7 @@ func (b *bench) scales(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			add(fmt.Sprintf("CPU of one change with %d VPCs and %d services: %s", held.places*held.vpcs, held.places*held.services, c.name), report.Millis, n, "")
+			add(fmt.Sprintf("CPU of one change with %d VPCs and %d services: %s", held.places*held.vpcs, held.places*held.services, c.name), report.Millis, n, changeLimit)
 		}
 		measuring += time.Since(pause)
 	}
@@ -230,6 +230,6 @@ func (b *bench) callsAtScale(ctx context.Context, group string, s *stand.Server,
 		}
 	}
 	b.add(report.Figure{Group: group, Name: "CPU per signed GetServiceNetwork", Unit: report.Micros, Ours: report.Sample{Subject: trellis, Values: o.cpu}, Limit: "a snapshot is read by key, so it should be what it is with little stored."})
-	b.add(report.Figure{Group: group, Name: fmt.Sprintf("GetServiceNetwork p99 at %d clients", apiClients), Unit: report.Micros, Ours: report.Sample{Subject: trellis, Values: o.p99}})
+	b.add(report.Figure{Group: group, Name: fmt.Sprintf("GetServiceNetwork p99 at %d clients", apiClients), Unit: report.Micros, Ours: report.Sample{Subject: trellis, Values: o.p99}, Limit: "the queue of the clients, who ask again at once, and share both cores with the server."})
 	return nil
 }

@@ -44,13 +44,14 @@ func (s Sample) Median() float64 {
 	return v[len(v)/2]
 }
 
-// spread is how far the runs were from their median, at most, as a share of it.
+// spread is how far the middle half of the runs was from the median, at most, as a share of it.
 func (s Sample) spread() float64 {
-	m := s.Median()
-	if m == 0 || len(s.Values) < 2 {
+	m, n := s.Median(), len(s.Values)
+	if m == 0 || n < 2 {
 		return 0
 	}
-	return max(slices.Max(s.Values)-m, m-slices.Min(s.Values)) / m
+	v := slices.Sorted(slices.Values(s.Values))
+	return max(v[n-1-n/4]-m, m-v[n/4]) / m
 }
 
 // Aim is what a figure should be: at most so much (or, of what is better the more there is, at least), or that times another subject's.
