@@ -6,7 +6,7 @@ ZONE    := examples/landing-zone
 # Stops what hangs; a run of everything takes a few minutes.
 TEST    := $(GO) test -timeout 10m
 
-.PHONY: build zone demo test race lint generate clean bench soak
+.PHONY: build zone demo test race lint generate clean bench soak fuzz
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/trellis ./cmd/trellis
@@ -36,6 +36,14 @@ soak: build
 	$(GO) test -timeout 3h -v ./test/soak -points 1000 -trellis ../../bin/trellis
 	TRELLIS_EVERYTHING=1 $(GO) test -timeout 3h -v -run 'TestWalls|TestBrokenInputs|TestEveryOperation' ./cmd/trellis
 	cd $(ZONE) && TRELLIS_EVERYTHING=1 $(GO) test -timeout 3h -v -run TestPrivilegedCLIExample ./demo
+	$(MAKE) fuzz FUZZTIME=2m
+
+# Runs each fuzz target for FUZZTIME. What was found that takes the code where no seed does joins the seeds in testdata/fuzz, to be
+# committed; GROW= leaves them as they are.
+FUZZTIME ?= 30s
+GROW     ?= -grow
+fuzz:
+	$(GO) run ./test/fuzz -for $(FUZZTIME) $(GROW)
 
 race:
 	$(TEST) -race ./internal/... ./cmd/...

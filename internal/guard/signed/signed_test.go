@@ -3,8 +3,18 @@ package signed
 import (
 	"context"
 	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"path"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"trellis/internal/caller"
 	"trellis/internal/fault"
@@ -55,4 +65,64 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzAuthenticate holds that a request of which the proxy says who signed it is one that was signed, whatever parser reads it; a query's
+// pairs may come in another order, and a path with dots in it.
+func FuzzAuthenticate(f *testing.F) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	const target, unsigned = "/orders/a%20b/c?colour=blue&colour=red&empty=", "UNSIGNED-PAYLOAD"
+	signed, err := http.NewRequest(http.MethodPut, "http://svc.example"+target, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	signed.Header.Set("X-Amz-Content-Sha256", unsigned)
+	signed.Header.Set("X-Word", "a b")
+	if err := v4.NewSigner().SignHTTP(f.Context(), aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "secret"}, signed, unsigned, signingName, "us-east-1", now); err != nil {
+		f.Fatal(err)
+	}
+	head := "PUT " + target + " HTTP/1.1\r\nHost: svc.example\r\n"
+	for _, name := range slices.Sorted(maps.Keys(signed.Header)) {
+		head += name + ": " + signed.Header.Get(name) + "\r\n"
+	}
+	head += "\r\n"
+	a := New(one{"AKID", "secret"})
+	authentic := func(text string) (r http1.Request, ok bool) {
+		var find http1.Finder
+		n, err := find.Find([]byte(text))
+		if err != nil || n == 0 || r.Parse([]byte(text[:n]), http1.Limits{}) != nil {
+			return r, false
+		}
+		_, err = a.Authenticate(&r, now)
+		return r, err == nil
+	}
+	if _, ok := authentic(head); !ok {
+		f.Fatalf("what was signed is refused: %s", head)
+	}
+	f.Add(head)
+	for _, change := range [][2]string{
+		{"PUT", "GET"}, {"b/c?", "b/./c?"}, {"/orders", "//orders"}, {"%20", "+"}, {"colour=blue&colour=red", "colour=red&colour=blue"}, {"empty=", "empty"},
+		{"?", "?x=y&"}, {"PUT /", "PUT http://svc.example/"}, {"X-Word: a b", "X-Word: a  b"}, {"X-Word: a b", "X-Word: a\r\nX-Word: b"}, {"Host: svc", "Host: SVC"},
+	} {
+		f.Add(strings.Replace(head, change[0], change[1], 1))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r, ok := authentic(text)
+		if !ok {
+			return
+		}
+		var words []string
+		for _, field := range r.Fields {
+			if strings.EqualFold(field.Name, "X-Word") {
+				words = append(words, strings.Join(strings.Fields(field.Value), " "))
+			}
+		}
+		spelled, err := url.PathUnescape(r.Path)
+		query, queryErr := url.ParseQuery(r.Query)
+		slices.Sort(query["colour"])
+		want := url.Values{"colour": {"blue", "red"}, "empty": {""}}
+		if r.Method != "PUT" || err != nil || path.Clean(spelled) != "/orders/a b/c" || queryErr != nil || !reflect.DeepEqual(query, want) || r.Host != "svc.example" || !slices.Equal(words, []string{"a b"}) {
+			t.Errorf("%s %s?%s of %s with the word %q was not signed", r.Method, r.Path, r.Query, r.Host, words)
+		}
+	})
 }
