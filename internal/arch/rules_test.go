@@ -179,7 +179,8 @@ type guard struct {
 // guards hold every dependency to the packages it was chosen for. A dependency
 // that fits none fails the test, as does a standard package here in other hands.
 var guards = []guard{
-	{"go.uber.org/zap/...", []string{"internal/store/etcd"}, "etcd logs with it"},
+	{"go.uber.org/zap/...", []string{"internal/store/etcd", "test/cluster"}, "etcd logs with it"},
+	{"google.golang.org/grpc/...", []string{"test/cluster"}, "its client of etcd dials around what it cut"},
 	{"go.etcd.io/...", []string{"internal/store/etcd", "test/cluster"}, "etcd is one implementation of a contract, and its members are what tests kill"},
 	{"github.com/tidwall/btree", []string{"internal/state", "internal/store/mem", "internal/resolver"}, "ordered copy-on-write indexes of snapshots, and of names"},
 	{"github.com/vishvananda/...", []string{"internal/substrate/linux", "internal/sandbox/process", "bench/harm"}, "netlink is the kernel's door, and effects stand at it"},

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// certify makes an authority and, signed by it, a certificate for members and one for clients, as files in dir.
-func certify(dir string) error {
+// certify makes an authority and, signed by it, a certificate for n members and one for clients, as files in dir.
+func certify(dir string, n int) error {
 	authority := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -32,6 +32,9 @@ func certify(dir string) error {
 		if name == "member" {
 			leaf.ExtKeyUsage = append(leaf.ExtKeyUsage, x509.ExtKeyUsageServerAuth)
 			leaf.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+			for i := range n {
+				leaf.DNSNames = append(leaf.DNSNames, peerName(i))
+			}
 		}
 		own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {

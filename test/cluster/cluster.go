@@ -1,6 +1,7 @@
 // Package cluster runs an etcd cluster for tests: every member is a process of the test's own binary, which its TestMain
-// makes possible by calling Member, and speaks TLS with client certificates on loopback. Members can be killed, cut off and
-// started again. A Cluster owns the processes and its directory.
+// makes possible by calling Member, and speaks TLS with client certificates on loopback. Members can be killed and started
+// again, frozen, and cut off from each other and from clients, in one direction or both. A Cluster owns the processes, what
+// carries their bytes, and its directory.
 package cluster
 
 import (
@@ -12,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +23,8 @@ import (
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
 )
 
 // Cluster is running members. Use Start.
@@ -31,8 +33,8 @@ type Cluster struct {
 	// CA, Cert and Key are the files a client needs.
 	CA, Cert, Key string
 
-	dir     string
 	members []*member
+	wires   *wires
 	client  *clientv3.Client
 }
 
@@ -47,27 +49,27 @@ func Start(dir string, n int, quota int64) (*Cluster, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := certify(dir); err != nil {
+	if err := certify(dir, n); err != nil {
 		return nil, err
 	}
-	c := &Cluster{dir: dir, CA: filepath.Join(dir, "ca.crt"), Cert: filepath.Join(dir, "client.crt"), Key: filepath.Join(dir, "client.key")}
-	ports, err := freePorts(2 * n)
+	w, err := newWires(n)
 	if err != nil {
 		return nil, err
 	}
+	c := &Cluster{wires: w, CA: filepath.Join(dir, "ca.crt"), Cert: filepath.Join(dir, "client.crt"), Key: filepath.Join(dir, "client.key")}
 	var initial []string
 	for i := range n {
 		s := settings{Name: fmt.Sprint("m", i), Dir: filepath.Join(dir, fmt.Sprint("m", i)), Quota: quota,
-			Client: fmt.Sprintf("https://127.0.0.1:%d", ports[2*i]), Peer: fmt.Sprintf("https://127.0.0.1:%d", ports[2*i+1]),
+			Client: "https://" + w.members[i].clients.Addr().String(), Peer: "https://" + peerName(i) + ":2380",
 			CA: c.CA, Cert: filepath.Join(dir, "member.crt"), Key: filepath.Join(dir, "member.key")}
 		initial = append(initial, s.Name+"="+s.Peer)
 		c.Endpoints = append(c.Endpoints, s.Client)
 		c.members = append(c.members, &member{settings: s})
 	}
 	ready := make(chan error, n)
-	for _, m := range c.members {
+	for i, m := range c.members {
 		m.settings.Initial = strings.Join(initial, ",")
-		go func() { ready <- m.start() }()
+		go func() { ready <- m.start(w, i) }()
 	}
 	for range n {
 		err = errors.Join(err, <-ready)
@@ -81,19 +83,6 @@ func Start(dir string, n int, quota int64) (*Cluster, error) {
 	return c, nil
 }
 
-func freePorts(n int) ([]int, error) {
-	var out []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		out = append(out, l.Addr().(*net.TCPAddr).Port)
-	}
-	return out, nil
-}
-
 func (c *Cluster) connect() (*clientv3.Client, error) {
 	authority, err := os.ReadFile(c.CA)
 	if err != nil {
@@ -105,14 +94,16 @@ func (c *Cluster) connect() (*clientv3.Client, error) {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(authority)
-	return clientv3.New(clientv3.Config{Endpoints: c.Endpoints, DialTimeout: 5 * time.Second,
-		TLS: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: []tls.Certificate{pair}}})
+	return clientv3.New(clientv3.Config{Endpoints: c.Endpoints, DialTimeout: 5 * time.Second, Logger: zap.NewNop(),
+		TLS:         &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: []tls.Certificate{pair}},
+		DialOptions: []grpc.DialOption{grpc.WithContextDialer(c.wires.around)}})
 }
 
-// Client is an operator's client of the cluster.
+// Client is an operator's client of the cluster, who reaches every member whatever is cut.
 func (c *Cluster) Client() *clientv3.Client { return c.client }
 
-func (m *member) start() error {
+// start starts the member, tells the wires where it listens, and waits until it is ready.
+func (m *member) start(w *wires, i int) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -128,6 +119,7 @@ func (m *member) start() error {
 	defer log.Close()
 	m.cmd = exec.Command(self, argument, string(text))
 	m.cmd.Stderr = log
+	m.cmd.Env = append(os.Environ(), "HTTPS_PROXY=http://"+w.members[i].proxy.Addr().String(), "NO_PROXY=", "no_proxy=")
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := m.cmd.StdoutPipe()
 	if err != nil {
@@ -155,6 +147,11 @@ func (m *member) start() error {
 	ready := make(chan bool, 1)
 	go func() {
 		lines := bufio.NewScanner(out)
+		var client, peer string
+		if lines.Scan() {
+			client, peer, _ = strings.Cut(lines.Text(), " ")
+			w.moved(i, client, peer)
+		}
 		ready <- lines.Scan() && lines.Text() == "ready"
 		_, _ = io.Copy(io.Discard, out)
 		_ = m.cmd.Wait()
@@ -179,26 +176,74 @@ func (c *Cluster) Kill(i int) error {
 }
 
 // Restart starts a member that was killed.
-func (c *Cluster) Restart(i int) error { return c.members[i].start() }
+func (c *Cluster) Restart(i int) error { return c.members[i].start(c.wires, i) }
 
-// Freeze cuts a member off: its connections stay and nothing is answered.
+// Freeze stops a member's process: its connections stay and nothing is answered.
 func (c *Cluster) Freeze(i int) error { return c.members[i].cmd.Process.Signal(syscall.SIGSTOP) }
 
 // Thaw ends Freeze.
 func (c *Cluster) Thaw(i int) error { return c.members[i].cmd.Process.Signal(syscall.SIGCONT) }
 
-// Leader is the member that leads.
-func (c *Cluster) Leader(ctx context.Context) (int, error) {
-	for i, e := range c.Endpoints {
-		s, err := c.client.Status(ctx, e)
-		if err != nil {
-			return 0, err
-		}
-		if s.Leader == s.Header.MemberId {
-			return i, nil
+// Cut cuts a member off from the others and from clients. It lives on.
+func (c *Cluster) Cut(i int) {
+	c.Deafen(i)
+	c.wires.set(true, c.from(i)...)
+}
+
+// Part cuts a member off from the others, while clients reach it.
+func (c *Cluster) Part(i int) {
+	for _, d := range append(c.from(i), c.to(i)...) {
+		if d.from != outside && d.to != outside {
+			c.wires.set(true, d)
 		}
 	}
-	return 0, errors.New("no member leads")
+}
+
+// Deafen keeps from a member what anybody says to it, while what it says is heard.
+func (c *Cluster) Deafen(i int) { c.wires.set(true, c.to(i)...) }
+
+// Shut cuts a member off from clients, while it stays one of the members.
+func (c *Cluster) Shut(i int) { c.wires.set(true, direction{outside, i}, direction{i, outside}) }
+
+// Heal ends Cut, Part, Deafen and Shut.
+func (c *Cluster) Heal(i int) { c.wires.set(false, append(c.from(i), c.to(i)...)...) }
+
+func (c *Cluster) from(i int) []direction {
+	ds := []direction{{i, outside}}
+	for j := range c.members {
+		if j != i {
+			ds = append(ds, direction{i, j})
+		}
+	}
+	return ds
+}
+
+func (c *Cluster) to(i int) []direction {
+	ds := c.from(i)
+	for n, d := range ds {
+		ds[n] = direction{d.to, d.from}
+	}
+	return ds
+}
+
+// Leader is the member that leads, as those say that can be asked.
+func (c *Cluster) Leader(ctx context.Context) (int, error) {
+	err := errors.New("no member leads")
+	for range 50 {
+		for i, e := range c.Endpoints {
+			asking, cancel := context.WithTimeout(ctx, time.Second)
+			s, why := c.client.Status(asking, e)
+			cancel()
+			if why == nil && s.Leader == s.Header.MemberId {
+				return i, nil
+			}
+			if why != nil {
+				err = why
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return 0, err
 }
 
 // MoveLeader makes another member lead.
@@ -283,5 +328,6 @@ func (c *Cluster) Stop() error {
 			}
 		}
 	}
+	c.wires.end()
 	return errors.Join(errs...)
 }

@@ -16,7 +16,8 @@ import (
 // argument, as first argument, makes a test binary a member.
 const argument = "trellis-etcd-member"
 
-// settings are what a member is started with.
+// settings are what a member is started with. Client and Peer are the URLs by which it is reached; where it listens is its own
+// choice, which it tells.
 type settings struct {
 	Name, Dir, Client, Peer, Initial string
 	CA, Cert, Key                    string
@@ -48,10 +49,11 @@ func serve(text string) error {
 	if err != nil {
 		return err
 	}
+	anywhere := []url.URL{{Scheme: "https", Host: "127.0.0.1:0"}}
 	cfg := embed.NewConfig()
 	cfg.Name, cfg.Dir, cfg.InitialCluster = s.Name, s.Dir, s.Initial
-	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{*client}, []url.URL{*client}
-	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{*peer}, []url.URL{*peer}
+	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = anywhere, []url.URL{*client}
+	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = anywhere, []url.URL{*peer}
 	tls := transport.TLSInfo{CertFile: s.Cert, KeyFile: s.Key, TrustedCAFile: s.CA, ClientCertAuth: true}
 	cfg.ClientTLSInfo, cfg.PeerTLSInfo = tls, tls
 	cfg.QuotaBackendBytes = s.Quota
@@ -63,6 +65,7 @@ func serve(text string) error {
 		return err
 	}
 	defer server.Close()
+	fmt.Println(server.Clients[0].Addr(), server.Peers[0].Addr())
 	select {
 	case <-server.Server.ReadyNotify():
 	case err := <-server.Err():

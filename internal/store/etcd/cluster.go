@@ -29,7 +29,9 @@ const askTime = 10 * time.Second
 
 // Open returns a Store on the cluster.
 func Open(ctx context.Context, c Cluster) (*Store, error) {
-	cfg := clientv3.Config{Endpoints: c.Endpoints, DialTimeout: 5 * time.Second, DialKeepAliveTime: 5 * time.Second, DialKeepAliveTimeout: 5 * time.Second,
+	// A connection whose packets are lost is given up after the keep-alive's timeout, as TCP is told; one that is held open and
+	// not answered after the time as well, of which gRPC makes 10 s.
+	cfg := clientv3.Config{Endpoints: c.Endpoints, DialTimeout: 5 * time.Second, DialKeepAliveTime: 5 * time.Second, DialKeepAliveTimeout: 2 * time.Second,
 		// What goes wrong is said once, by whoever asked.
 		Logger: zap.NewNop()}
 	var err error

@@ -61,59 +61,83 @@ func must(t *testing.T, errs ...error) {
 	}
 }
 
-// The suite, and what can happen to a cluster of three while it is used.
+// The suite on three members, and with one of them down.
 func TestCluster(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, 3, 0)
 	empty := func(t *testing.T) store.Store {
 		must(t, c.Clear(t.Context()))
 		return openCluster(t, names(c))
 	}
-	storetest.Run(t, empty)
-	leader := func(t *testing.T) int {
-		i, err := c.Leader(t.Context())
-		must(t, err)
-		return i
-	}
-	away := func(t *testing.T, i int, leave, back func(int) error) {
-		must(t, leave(i))
-		time.Sleep(2 * time.Second)
-		must(t, back(i))
-	}
+	t.Run("three members", func(t *testing.T) { storetest.Run(t, empty) })
+	leader, err := c.Leader(t.Context())
+	must(t, err, c.Kill(leader))
+	_, err = c.Leader(t.Context())
+	must(t, err)
+	t.Run("two members", func(t *testing.T) { storetest.Run(t, empty) })
+}
+
+// What can happen to a cluster of three while it is used: it is of use while that lasts, and afterwards.
+func TestClusterSurvives(t *testing.T) {
+	t.Parallel()
+	none := func(*cluster.Cluster, int) error { return nil }
 	for _, d := range []struct {
-		name string
-		do   func(t *testing.T)
+		name        string
+		leader      bool // it happens to the leader, or else to another
+		leave, back func(c *cluster.Cluster, who int) error
 	}{
-		{"a follower is killed", func(t *testing.T) { away(t, (leader(t)+1)%3, c.Kill, c.Restart) }},
-		{"the leader is killed", func(t *testing.T) { away(t, leader(t), c.Kill, c.Restart) }},
-		{"a follower is cut off", func(t *testing.T) { away(t, (leader(t)+1)%3, c.Freeze, c.Thaw) }},
-		{"the leader is cut off", func(t *testing.T) { away(t, leader(t), c.Freeze, c.Thaw) }},
-		{"another member leads", func(t *testing.T) { must(t, c.MoveLeader(t.Context())) }},
-		{"the history is compacted", func(t *testing.T) {
+		{"a follower is killed", false, (*cluster.Cluster).Kill, (*cluster.Cluster).Restart},
+		{"the leader is killed", true, (*cluster.Cluster).Kill, (*cluster.Cluster).Restart},
+		{"a follower is cut off", false, cut((*cluster.Cluster).Cut), cut((*cluster.Cluster).Heal)},
+		{"the leader is cut off", true, cut((*cluster.Cluster).Cut), cut((*cluster.Cluster).Heal)},
+		{"clients are cut off from the leader", true, cut((*cluster.Cluster).Shut), cut((*cluster.Cluster).Heal)},
+		{"a follower that clients reach is cut off from the others", false, cut((*cluster.Cluster).Part), cut((*cluster.Cluster).Heal)},
+		{"the leader that clients reach is cut off from the others", true, cut((*cluster.Cluster).Part), cut((*cluster.Cluster).Heal)},
+		{"the leader hears nobody", true, cut((*cluster.Cluster).Deafen), cut((*cluster.Cluster).Heal)},
+		{"another member leads", true, func(c *cluster.Cluster, _ int) error { return c.MoveLeader(t.Context()) }, none},
+		{"the history is compacted", true, func(c *cluster.Cluster, _ int) error {
 			for range 20 {
-				must(t, c.Compact(t.Context()))
+				if err := c.Compact(t.Context()); err != nil {
+					return err
+				}
 				time.Sleep(10 * time.Millisecond)
 			}
-		}},
-		{"compacted behind a watcher that is cut off", func(t *testing.T) {
-			i := (leader(t) + 1) % 3
-			must(t, c.Freeze(i))
-			time.Sleep(500 * time.Millisecond)
-			must(t, c.Compact(t.Context()), c.Thaw(i))
-		}},
+			return nil
+		}, none},
 	} {
-		t.Run(d.name, func(t *testing.T) { storetest.Survive(t, empty(t), func() { d.do(t) }) })
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			c := startCluster(t, 3, 0)
+			s := openCluster(t, names(c))
+			who, err := c.Leader(t.Context())
+			must(t, err)
+			if !d.leader {
+				who = (who + 1) % 3
+			}
+			storetest.Survive(t, s, func() { must(t, d.leave(c, who)) })
+			storetest.Survive(t, s, func() { must(t, d.back(c, who)) })
+		})
 	}
 }
 
-// A member that is cut off for long is left for another one, by commits and by watches.
-func TestMemberStaysCutOff(t *testing.T) {
+// cut is what happens at once.
+func cut(do func(*cluster.Cluster, int)) func(*cluster.Cluster, int) error {
+	return func(c *cluster.Cluster, who int) error {
+		do(c, who)
+		return nil
+	}
+}
+
+// A member that hangs is no member for who comes, by commits and by watches.
+func TestMemberHangs(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, 3, 0)
 	for i := range 3 {
 		must(t, c.Freeze(i))
 		s, err := etcd.Open(t.Context(), names(c))
 		if err != nil {
 			must(t, c.Thaw(i))
-			t.Fatalf("with member %d cut off: %v", i, err)
+			t.Fatalf("while member %d hangs: %v", i, err)
 		}
 		storetest.Survive(t, s, func() { time.Sleep(time.Second) })
 		must(t, c.Thaw(i), s.Close())
@@ -121,6 +145,7 @@ func TestMemberStaysCutOff(t *testing.T) {
 }
 
 func TestClientCertificates(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, 1, 0)
 	other := filepath.Join(t.TempDir(), "other")
 	stranger, err := cluster.Start(other, 1, 0)
@@ -143,6 +168,7 @@ func TestClientCertificates(t *testing.T) {
 }
 
 func TestFullCluster(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, 1, 4<<20)
 	s := openCluster(t, names(c))
 	rev, err := s.Commit(t.Context(), nil, []store.Write{{Key: "before", Value: []byte("1")}})
@@ -202,6 +228,7 @@ func load(t *testing.T, s store.Store) map[string]store.Event {
 
 // A process's word goes with it, and comes back with it when etcd has forgotten it.
 func TestLeases(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, 1, 0)
 	file := filepath.Join(t.TempDir(), "lease")
 	remembered := names(c)
@@ -247,6 +274,7 @@ func TestLeases(t *testing.T) {
 
 // Other users of the cluster move its revision on; a commit that changes nothing answers with theirs.
 func TestForeignRevisionsReachWatchers(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, 1, 0)
 	s := openCluster(t, names(c))
 	for i := range 5 {

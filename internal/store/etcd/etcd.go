@@ -22,6 +22,8 @@ const (
 	maxOps = 128
 	// commitTime is how long a commit may take before its outcome counts as unknown. etcd itself gives up at about that time.
 	commitTime = 7 * time.Second
+	// leaderless is the pause after an answer that there is no leader.
+	leaderless = 20 * time.Millisecond
 )
 
 // Store keeps its keys in etcd. Use Open or Embed.
@@ -76,7 +78,7 @@ func (s *Store) Commit(ctx context.Context, reads []store.Read, writes []store.W
 	}
 	ctx, cancel := context.WithTimeout(ctx, commitTime)
 	defer cancel()
-	res, err := s.client.Txn(ctx).If(cmps...).Then(ops...).Commit()
+	res, err := s.write(clientv3.WithRequireLeader(ctx), cmps, ops)
 	switch {
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
 		s.lease.lost(id)
@@ -91,6 +93,21 @@ func (s *Store) Commit(ctx context.Context, reads []store.Read, writes []store.W
 		return 0, store.ErrConflict
 	}
 	return res.Header.Revision, nil
+}
+
+// write commits, by another member where the one that was asked knows no leader: it has passed nothing on.
+func (s *Store) write(ctx context.Context, cmps []clientv3.Cmp, ops []clientv3.Op) (*clientv3.TxnResponse, error) {
+	for {
+		res, err := s.client.Txn(ctx).If(cmps...).Then(ops...).Commit()
+		if !errors.Is(err, rpctypes.ErrNoLeader) {
+			return res, err
+		}
+		select {
+		case <-time.After(leaderless):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // nest spreads operations over transactions inside the transaction, as etcd limits how many stand along one path and not

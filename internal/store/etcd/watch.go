@@ -70,7 +70,7 @@ func (s *Store) load(ctx context.Context, fn func(store.Batch) error) (int64, er
 }
 
 func (s *Store) page(ctx context.Context, from, end string, rev int64) (*clientv3.GetResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, pageTime)
+	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), pageTime)
 	defer cancel()
 	opts := []clientv3.OpOption{clientv3.WithRange(end), clientv3.WithLimit(pageSize)}
 	if rev != 0 {

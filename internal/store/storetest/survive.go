@@ -6,20 +6,22 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"trellis/internal/store"
 )
 
-// Survive writes and watches while disturb does something to the store, and then holds that every acknowledged commit is
-// there, that no failed one is there twice, and that a watcher saw every commit in order or started over.
+// Survive writes, watches and loads while disturb does something to the store, and then holds that every acknowledged commit is
+// there, that no failed one is there twice, that a watcher saw every commit in order or started over, and that what was loaded
+// held everything acknowledged before.
 func Survive(t *testing.T, s store.Store, disturb func()) {
 	t.Helper()
 	const writers = 4
 	ctx, cancel := context.WithCancel(t.Context())
 	seen := &follower{values: map[string]int{}, revs: map[string]int64{}}
-	var watching, writing sync.WaitGroup
+	var watching, using sync.WaitGroup
 	watching.Go(func() {
 		for ctx.Err() == nil {
 			if err := s.Watch(ctx, seen.fold); seen.failed != nil {
@@ -31,12 +33,12 @@ func Survive(t *testing.T, s store.Store, disturb func()) {
 	})
 	stop := make(chan struct{})
 	defer func() { cancel(); watching.Wait() }()
-	end := sync.OnceFunc(func() { close(stop); writing.Wait() })
+	end := sync.OnceFunc(func() { close(stop); using.Wait() })
 	defer end()
-	acknowledged := make([]int, writers)
+	acknowledged := make([]atomic.Int64, writers)
 	failures := make([]int, writers)
 	for w := range writers {
-		writing.Go(func() {
+		using.Go(func() {
 			key := fmt.Sprint("w", w)
 			for {
 				select {
@@ -48,7 +50,7 @@ func Survive(t *testing.T, s store.Store, disturb func()) {
 				_, err := s.Commit(ctx, []store.Read{{Key: key, Rev: rev}}, []store.Write{{Key: key, Value: strconv.AppendInt(nil, int64(n+1), 10)}})
 				switch {
 				case err == nil:
-					acknowledged[w] = max(acknowledged[w], n+1)
+					acknowledged[w].Store(int64(n + 1))
 				case !errors.Is(err, store.ErrConflict):
 					failures[w]++
 					time.Sleep(20 * time.Millisecond)
@@ -57,6 +59,31 @@ func Survive(t *testing.T, s store.Store, disturb func()) {
 			}
 		})
 	}
+	loads := 0
+	using.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			var known [writers]int64
+			for w := range known {
+				known[w] = acknowledged[w].Load()
+			}
+			there, ok := load(ctx, s)
+			for w := range known {
+				if n := there[fmt.Sprint("w", w)]; ok && n < known[w] {
+					t.Errorf("writer %d: %d was acknowledged before a load that has %d", w, known[w], n)
+				}
+			}
+			if ok {
+				loads++
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	})
+	waitFor(t, "not every writer writes", func() bool { return seen.writing() == writers })
 	disturb()
 	before := seen.total()
 	waitFor(t, "the store does not take commits again", func() bool { return seen.total() > before+2*writers })
@@ -73,14 +100,31 @@ func Survive(t *testing.T, s store.Store, disturb func()) {
 	})
 	for w := range writers {
 		n, err := strconv.Atoi(string(final[fmt.Sprint("w", w)].Value))
-		if err != nil || n < acknowledged[w] {
-			t.Errorf("writer %d: %d was acknowledged, %s is there", w, acknowledged[w], final[fmt.Sprint("w", w)].Value)
+		known := int(acknowledged[w].Load())
+		if err != nil || n < known {
+			t.Errorf("writer %d: %d was acknowledged, %s is there", w, known, final[fmt.Sprint("w", w)].Value)
 		}
-		if n > acknowledged[w]+failures[w] {
-			t.Errorf("writer %d: %d is there after %d acknowledged and %d failed commits", w, n, acknowledged[w], failures[w])
+		if n > known+failures[w] {
+			t.Errorf("writer %d: %d is there after %d acknowledged and %d failed commits", w, n, known, failures[w])
 		}
 	}
-	t.Logf("acknowledged %v, failed %v, started over %d times", acknowledged, failures, seen.resets-1)
+	t.Logf("%d is there, failed %v, loaded %d times, started over %d times", seen.total(), failures, loads, seen.resets-1)
+}
+
+// load is what a Watch begins with.
+func load(ctx context.Context, s store.Store) (map[string]int64, bool) {
+	got, enough := map[string]int64{}, errors.New("enough")
+	err := s.Watch(ctx, func(b store.Batch) error {
+		for _, e := range b.Events {
+			n, err := strconv.ParseInt(string(e.Value), 10, 64)
+			if err != nil {
+				return err
+			}
+			got[e.Key] = n
+		}
+		return enough
+	})
+	return got, errors.Is(err, enough)
 }
 
 func waitFor(t *testing.T, otherwise string, done func() bool) {
@@ -133,6 +177,12 @@ func (f *follower) get(key string) (int, int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.values[key], f.revs[key]
+}
+
+func (f *follower) writing() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.values)
 }
 
 func (f *follower) total() int {
