@@ -86,18 +86,20 @@ func terraformLives(t *testing.T) lives {
 	imported := func(typ string) bool {
 		return !slices.ContainsFunc(unimported, func(u []string) bool { return u[1] == typ })
 	}
-	for _, s := range sequences(t) {
-		for phase, lines := range s.calls {
-			l.add(s.resource, calls, phase)
-			if phase == "read" && imported(s.resource) {
-				l.add(s.resource, calls, "import")
-			}
-			if phase == "delete" {
-				l.add(s.resource, calls, "replace")
-			}
-			for _, line := range lines {
-				if name, _, _ := strings.Cut(line, " "); phase == "update" && strings.Contains(name, "Tag") {
-					l.add(s.resource, calls, "tag")
+	for _, file := range chains(t) {
+		for _, s := range sequences(t, file) {
+			for phase, lines := range s.calls {
+				l.add(s.resource, calls, phase)
+				if phase == "read" && imported(s.resource) {
+					l.add(s.resource, calls, "import")
+				}
+				if phase == "delete" {
+					l.add(s.resource, calls, "replace")
+				}
+				for _, line := range lines {
+					if name, _, _ := strings.Cut(line, " "); phase == "update" && strings.Contains(name, "Tag") {
+						l.add(s.resource, calls, "tag")
+					}
 				}
 			}
 		}
@@ -166,13 +168,13 @@ identifier alone; *tag* is a change of tags in place.
 	b.WriteString(`
 ### Terraform's resources
 
-*calls* are the provider's own calls, which TestProviderSequences of ` + "`test/`" + ` makes from ` + "`test/testdata/provider.txt`" + `; *run* is the provider itself,
+*calls* are the provider's own calls, which TestProviderSequences of ` + "`test/`" + ` makes from ` + "`test/testdata/provider`" + `; *run* is the provider itself,
 under Terraform and OpenTofu, in the configurations of ` + "`examples/terraform`" + `, ` + "`test/terraform/types`" + ` and ` + "`test/terraform/balancers`" + `, wherever those
 programs are installed; [tools.md](tools.md) says what was. *read* includes that a second plan is empty, *tag* that it is made with tags, and
-an import is a read of what the state has only an identifier of. The provider reads resources by their identifiers and lists none.
+an import is a read of what the state has only an identifier of, *list* the calls of a list resource, which the provider has from 6.x on.
 
 `)
-	terraformLives(t).table(&b, slices.DeleteFunc(slices.Clone(steps), func(s string) bool { return s == "list" }))
+	terraformLives(t).table(&b, steps)
 	return b.Bytes()
 }
 

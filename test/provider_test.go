@@ -7,9 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -33,20 +33,8 @@ func via[In, Out, Option any](operation func(context.Context, *In, ...Option) (*
 		api = short
 	}
 	return call{api + "." + strings.TrimSuffix(of.Name(), "Input"), func(ctx context.Context, given map[string]any) (any, error) {
-		plain, unions := maps.Clone(given), map[string]map[string]any{}
-		for _, union := range []string{"DefaultAction", "ResourceConfigurationDefinition"} {
-			if member, ok := given[union].(map[string]any); ok {
-				unions[union] = member
-				delete(plain, union)
-			}
-		}
-		in, err := input[In](plain)
-		for union, member := range unions {
-			if err == nil {
-				err = choose(reflect.ValueOf(in).Elem().FieldByName(union), member)
-			}
-		}
-		if err != nil {
+		in := new(In)
+		if err := fill(reflect.ValueOf(in).Elem(), given); err != nil {
 			return nil, err
 		}
 		out, err := operation(ctx, in)
@@ -61,28 +49,73 @@ func via[In, Out, Option any](operation func(context.Context, *In, ...Option) (*
 	}}
 }
 
-// choose gives a union the member that is there.
-func choose(union reflect.Value, given map[string]any) error {
-	for name, v := range given {
-		var into any
-		switch name {
-		case "forward":
-			into = &types.RuleActionMemberForward{}
-		case "fixedResponse":
-			into = &types.RuleActionMemberFixedResponse{}
-		case "ipResource":
-			into = &types.ResourceConfigurationDefinitionMemberIpResource{}
-		case "dnsResource":
-			into = &types.ResourceConfigurationDefinitionMemberDnsResource{}
-		default:
-			return fmt.Errorf("no union has a member %s", name)
+// fill sets a part of an input. What encoding/json cannot do is to choose the member of a union.
+func fill(into reflect.Value, given any) error {
+	switch tree, isMap := given.(map[string]any); {
+	case into.Kind() == reflect.Interface && isMap:
+		for name, v := range tree {
+			member, err := choose(into.Type(), name)
+			if err == nil {
+				err = fill(member.Elem().FieldByName("Value"), v)
+			}
+			if err != nil {
+				return err
+			}
+			into.Set(member)
 		}
-		if err := json.Unmarshal([]byte(shown(map[string]any{"Value": v})), into); err != nil {
-			return err
+		return nil
+	case into.Kind() == reflect.Struct && isMap:
+		for name, v := range tree {
+			field := into.FieldByName(name)
+			if !field.IsValid() {
+				return fmt.Errorf("%s has no %s", into.Type(), name)
+			}
+			if err := fill(field, v); err != nil {
+				return err
+			}
 		}
-		union.Set(reflect.ValueOf(into))
+		return nil
+	case into.Kind() == reflect.Pointer && isMap:
+		into.Set(reflect.New(into.Type().Elem()))
+		return fill(into.Elem(), given)
+	case into.Kind() == reflect.Slice && into.Type().Elem().Kind() != reflect.Uint8:
+		list, ok := given.([]any)
+		if !ok {
+			return fmt.Errorf("%v is not a list", given)
+		}
+		into.Set(reflect.MakeSlice(into.Type(), len(list), len(list)))
+		for i, v := range list {
+			if err := fill(into.Index(i), v); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	return nil
+	return json.Unmarshal([]byte(shown(given)), into.Addr().Interface())
+}
+
+// choose makes the member of a union that has a name.
+func choose(union reflect.Type, name string) (reflect.Value, error) {
+	for _, member := range []any{
+		&types.RuleActionMemberForward{}, &types.RuleActionMemberFixedResponse{}, &types.RuleMatchMemberHttpMatch{}, &types.MatcherMemberHttpCode{},
+		&types.PathMatchTypeMemberExact{}, &types.PathMatchTypeMemberPrefix{}, &types.HeaderMatchTypeMemberContains{},
+		&types.ResourceConfigurationDefinitionMemberIpResource{}, &types.ResourceConfigurationDefinitionMemberDnsResource{},
+	} {
+		if of := reflect.TypeOf(member); of.Implements(union) && strings.HasSuffix(of.Elem().Name(), "Member"+name) {
+			return reflect.New(of.Elem()), nil
+		}
+	}
+	return reflect.Value{}, fmt.Errorf("%s has no member %s", union, name)
+}
+
+// chains are the files of sequences. What stands in one is done by one account, each resource with those before it.
+func chains(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/provider/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files: %v", len(files), err)
+	}
+	return files
 }
 
 // sequence is what the provider calls for a resource, by what it does with it.
@@ -91,9 +124,10 @@ type sequence struct {
 	calls    map[string][]string
 }
 
-func sequences(t *testing.T) []sequence {
+// sequences reads a file of them.
+func sequences(t *testing.T, file string) []sequence {
 	t.Helper()
-	text, err := os.ReadFile("testdata/provider.txt")
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +140,7 @@ func sequences(t *testing.T) []sequence {
 		case line == "" || strings.HasPrefix(line, "#"):
 		case resource:
 			all = append(all, sequence{name, map[string][]string{}})
-		case !strings.Contains(line, " "):
+		case slices.Contains(steps, line):
 			phase = line
 		default:
 			last := all[len(all)-1]
@@ -123,15 +157,17 @@ type provider struct {
 	has        map[string]string
 }
 
-// do makes the calls of a phase.
-func (p *provider) do(s sequence, phase string) {
+// do makes the calls of phases.
+func (p *provider) do(s sequence, phases ...string) {
 	p.Helper()
-	if phase == "create" {
-		p.has["token"] = rand.Text()
-	}
-	for _, line := range s.calls[phase] {
-		if err := p.line(line); err != nil {
-			p.Fatalf("%s %s: %s\n%v", s.resource, phase, os.Expand(line, p.expand), err)
+	for _, phase := range phases {
+		if phase == "create" {
+			p.has["token"] = rand.Text()
+		}
+		for _, line := range s.calls[phase] {
+			if err := p.line(line); err != nil {
+				p.Fatalf("%s %s: %s\n%v", s.resource, phase, os.Expand(line, p.expand), err)
+			}
 		}
 	}
 }
@@ -241,38 +277,41 @@ func at(v any, path string) string {
 	return fmt.Sprint(v)
 }
 
-// TestProviderSequences makes terraform-provider-aws' own calls for each resource of the landing zone: made, read, replaced, updated,
-// and in the end deleted and gone. It runs where Terraform is not; test/terraform runs the provider itself.
+// TestProviderSequences makes terraform-provider-aws' own calls for each resource: made, read, listed, replaced, updated, and in the end deleted
+// and gone. It runs where Terraform is not; test/terraform runs the provider itself.
 func TestProviderSequences(t *testing.T) {
 	t.Parallel()
 	s := sharedServer(t)
-	a := s.account(t, "provider")
-	before := a.inventory(t)
-	p := &provider{T: t, operations: map[string]call{}, has: map[string]string{"account": a.id, "peer": s.account(t, "provider-peer").id,
-		"zip": base64.StdEncoding.EncodeToString(archive(t))}}
-	for _, c := range a.operations() {
-		p.operations[c.name] = c
-	}
-	all := sequences(t)
-	for _, s := range all {
-		p.do(s, "create")
-		p.do(s, "read")
-		if s.calls["delete"] != nil {
-			p.do(s, "delete")
-			p.do(s, "create")
-			p.do(s, "read")
-		}
-		p.do(s, "update")
-	}
-	if len(all) < 31 {
-		t.Errorf("there are %d resources", len(all))
-	}
-	for _, s := range slices.Backward(all) {
-		p.do(s, "delete")
-	}
-	// A peering and a share that were deleted are listed as such for a while; the calls have seen that they are.
-	after := slices.DeleteFunc(a.inventory(t), func(id string) bool { return strings.HasPrefix(id, "pcx-") || strings.Contains(id, ":resource-share/") })
-	if !slices.Equal(before, after) {
-		t.Errorf("afterwards there is\n%s\nand was\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
+	zip := base64.StdEncoding.EncodeToString(archive(t))
+	for _, file := range chains(t) {
+		name := strings.TrimSuffix(filepath.Base(file), ".txt")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, peer := s.account(t, "provider-"+name), s.account(t, "provider-"+name+"-peer")
+			before := a.inventory(t)
+			p := &provider{T: t, operations: map[string]call{}, has: map[string]string{"account": a.id, "peer": peer.id, "zip": zip}}
+			for _, c := range a.operations() {
+				p.operations[c.name] = c
+			}
+			for _, c := range peer.operations() {
+				p.operations["peer."+c.name] = c
+			}
+			all := sequences(t, file)
+			for _, s := range all {
+				p.do(s, "create", "read", "list")
+				if s.calls["delete"] != nil {
+					p.do(s, "delete", "create", "read")
+				}
+				p.do(s, "update")
+			}
+			for _, s := range slices.Backward(all) {
+				p.do(s, "delete")
+			}
+			// A peering and a share that were deleted are listed as such for a while; the calls have seen that they are.
+			after := slices.DeleteFunc(a.inventory(t), func(id string) bool { return strings.HasPrefix(id, "pcx-") || strings.Contains(id, ":resource-share/") })
+			if !slices.Equal(before, after) {
+				t.Errorf("afterwards there is\n%s\nand was\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
+			}
+		})
 	}
 }

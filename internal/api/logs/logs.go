@@ -235,6 +235,14 @@ func (a *API) DeleteRetentionPolicy(ctx context.Context, in *logs.DeleteRetentio
 	return &logs.DeleteRetentionPolicyOutput{}, a.change(ctx, in.LogGroupName, func(g *domain.Group) error { g.Retention = 0; return nil })
 }
 
+// PutLogGroupDeletionProtection says whether a group can be deleted.
+func (a *API) PutLogGroupDeletionProtection(ctx context.Context, in *logs.PutLogGroupDeletionProtectionInput) (*logs.PutLogGroupDeletionProtectionOutput, error) {
+	return &logs.PutLogGroupDeletionProtectionOutput{}, a.change(ctx, in.LogGroupIdentifier, func(g *domain.Group) error {
+		g.Protected = deref(in.DeletionProtectionEnabled)
+		return nil
+	})
+}
+
 // TagResource adds tags to a log group.
 func (a *API) TagResource(ctx context.Context, in *logs.TagResourceInput) (*logs.TagResourceOutput, error) {
 	return &logs.TagResourceOutput{}, a.change(ctx, in.ResourceArn, func(g *domain.Group) (err error) { g.Tags, err = g.Tags.With(in.Tags); return err })

@@ -132,6 +132,26 @@ func TestGroupsAndEvents(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
+func TestProtectedGroup(t *testing.T) {
+	a := newAPI(t)
+	ctx := as(t, "111111111111")
+	name := ptr("kept")
+	if _, err := a.CreateLogGroup(ctx, &logs.CreateLogGroupInput{LogGroupName: name}); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		protected bool
+		want      string
+	}{{true, "OperationAbortedException"}, {false, ""}} {
+		if _, err := a.PutLogGroupDeletionProtection(ctx, &logs.PutLogGroupDeletionProtectionInput{LogGroupIdentifier: name, DeletionProtectionEnabled: &step.protected}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.DeleteLogGroup(ctx, &logs.DeleteLogGroupInput{LogGroupName: name}); code(err) != step.want {
+			t.Errorf("protected %t: %v", step.protected, err)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	a := newAPI(t)
 	ctx := as(t, "111111111111")

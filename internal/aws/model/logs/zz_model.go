@@ -47,7 +47,9 @@ var Model = &model.Service{
 		"UpdateLookupTable", "UpdateScheduledQuery",
 	},
 	Errors: []model.Error{
+		{Name: "AccessDeniedException", Code: "AccessDeniedException", Status: 400},
 		{Name: "DataAlreadyAcceptedException", Code: "DataAlreadyAcceptedException", Status: 400},
+		{Name: "InvalidOperationException", Code: "InvalidOperationException", Status: 400},
 		{Name: "InvalidParameterException", Code: "InvalidParameterException", Status: 400},
 		{Name: "InvalidSequenceTokenException", Code: "InvalidSequenceTokenException", Status: 400},
 		{Name: "LimitExceededException", Code: "LimitExceededException", Status: 400},

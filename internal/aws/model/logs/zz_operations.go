@@ -106,6 +106,11 @@ var operations = []model.Operation{
 		NewInput: model.New[PutLogEventsInput], NewOutput: model.New[PutLogEventsOutput],
 	},
 	{
+		Name: "PutLogGroupDeletionProtection", Method: "POST", Path: "/", Status: 200, Input: "PutLogGroupDeletionProtectionRequest", Output: "",
+		Errors:   []string{"AccessDeniedException", "InvalidOperationException", "InvalidParameterException", "OperationAbortedException", "ResourceNotFoundException", "ServiceUnavailableException"},
+		NewInput: model.New[PutLogGroupDeletionProtectionInput], NewOutput: model.New[PutLogGroupDeletionProtectionOutput],
+	},
+	{
 		Name: "PutResourcePolicy", Method: "POST", Path: "/", Status: 200, Input: "PutResourcePolicyRequest", Output: "PutResourcePolicyResponse",
 		Errors:   []string{"InvalidParameterException", "LimitExceededException", "OperationAbortedException", "ResourceNotFoundException", "ServiceUnavailableException"},
 		NewInput: model.New[PutResourcePolicyInput], NewOutput: model.New[PutResourcePolicyOutput],

@@ -365,6 +365,10 @@ var shapes1 = []model.Shape{
 		{Name: "rejectedLogEventsInfo", Shape: "RejectedLogEventsInfo"},
 		{Name: "rejectedEntityInfo", Shape: "RejectedEntityInfo"},
 	}},
+	{Name: "PutLogGroupDeletionProtectionRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "logGroupIdentifier", Shape: "LogGroupIdentifier", Required: true},
+		{Name: "deletionProtectionEnabled", Shape: "DeletionProtectionEnabled", Required: true},
+	}},
 	{Name: "PutResourcePolicyRequest", Kind: model.Structure, Members: []model.Member{
 		{Name: "policyName", Shape: "PolicyName"},
 		{Name: "policyDocument", Shape: "PolicyDocument"},

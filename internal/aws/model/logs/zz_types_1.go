@@ -334,6 +334,13 @@ type PutLogEventsOutput struct {
 	RejectedEntityInfo    *RejectedEntityInfo
 }
 
+type PutLogGroupDeletionProtectionInput struct {
+	LogGroupIdentifier        *string
+	DeletionProtectionEnabled *bool
+}
+
+type PutLogGroupDeletionProtectionOutput struct{}
+
 type PutResourcePolicyInput struct {
 	PolicyName         *string
 	PolicyDocument     *string
