@@ -142,7 +142,7 @@ func TestProtectedGroup(t *testing.T) {
 	for _, step := range []struct {
 		protected bool
 		want      string
-	}{{true, "OperationAbortedException"}, {false, ""}} {
+	}{{true, "OperationAbortedException"}, {false, "<nil>"}} {
 		if _, err := a.PutLogGroupDeletionProtection(ctx, &logs.PutLogGroupDeletionProtectionInput{LogGroupIdentifier: name, DeletionProtectionEnabled: &step.protected}); err != nil {
 			t.Fatal(err)
 		}
