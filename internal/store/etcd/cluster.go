@@ -24,8 +24,11 @@ type Cluster struct {
 	Lease string
 }
 
-// askTime is how long a cluster may take to give its first answer.
-const askTime = 10 * time.Second
+const (
+	// askTime is how long a cluster may take to give its first answer, and probeTime after how much of it its members are tried
+	// one by one: if none of them is there it is not waited for any longer.
+	askTime, probeTime = 6 * time.Second, 2 * time.Second
+)
 
 // Open returns a Store on the cluster.
 func Open(ctx context.Context, c Cluster) (*Store, error) {
@@ -47,10 +50,8 @@ func Open(ctx context.Context, c Cluster) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	asking, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	if _, err := client.Get(asking, prefix, clientv3.WithCountOnly()); err != nil {
-		return nil, errors.Join(c.explain(ctx, cfg.TLS, err), client.Close())
+	if err := c.ask(ctx, client, cfg.TLS); err != nil {
+		return nil, errors.Join(err, client.Close())
 	}
 	l := newLease(client, c.Lease)
 	if err := l.take(ctx); err != nil {
@@ -98,21 +99,50 @@ func check(endpoint string, encrypted bool) error {
 	return nil
 }
 
-// explain says why no member answered: the client knows only that none did in time.
-func (c Cluster) explain(ctx context.Context, encryption *tls.Config, err error) error {
-	var cause error
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return ctx.Err()
-	}
-	for _, e := range c.Endpoints {
-		if why := reach(ctx, e, encryption); why != nil {
-			cause = errors.Join(cause, why)
+// ask waits for the cluster's first answer. The client knows only that none came in time; what is wrong with each member is
+// found out beside it.
+func (c Cluster) ask(ctx context.Context, client *clientv3.Client, encryption *tls.Config) error {
+	asking, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), askTime)
+	defer cancel()
+	answer := make(chan error, 1)
+	go func() {
+		_, err := client.Get(asking, prefix, clientv3.WithCountOnly())
+		answer <- err
+	}()
+	probed := make(chan []error, 1)
+	defer time.AfterFunc(probeTime, func() { probed <- c.probe(asking, encryption) }).Stop()
+	where, wrong := strings.Join(c.Endpoints, ", "), []error(nil)
+	for {
+		select {
+		case err := <-answer:
+			switch {
+			case err == nil:
+				return nil
+			case ctx.Err() != nil:
+				return ctx.Err()
+			}
+			return fmt.Errorf("what is at %s does not answer, as an etcd without most of its members: %w", where, errors.Join(append(wrong, err)...))
+		case wrong = <-probed:
+			if len(wrong) == len(c.Endpoints) {
+				return fmt.Errorf("no etcd is at %s: %w", where, errors.Join(wrong...))
+			}
 		}
 	}
-	if cause == nil {
-		cause = err
+}
+
+// probe tries all members at once, and returns what is wrong with those that are not there.
+func (c Cluster) probe(ctx context.Context, encryption *tls.Config) []error {
+	results := make(chan error)
+	for _, e := range c.Endpoints {
+		go func() { results <- reach(ctx, e, encryption) }()
 	}
-	return fmt.Errorf("no etcd answers at %s: %w", strings.Join(c.Endpoints, ", "), cause)
+	var why []error
+	for range c.Endpoints {
+		if err := <-results; err != nil {
+			why = append(why, err)
+		}
+	}
+	return why
 }
 
 // reach tries to speak to a member as the client would.
@@ -121,7 +151,7 @@ func reach(ctx context.Context, endpoint string, encryption *tls.Config) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	port := u.Port()
 	if port == "" {

@@ -1,13 +1,11 @@
 package etcd_test
 
 import (
-	"context"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"trellis/internal/store/etcd"
 )
@@ -44,6 +42,7 @@ func TestOpenRefuses(t *testing.T) {
 
 // A cluster that does not answer is given up, with the reason of the network or of TLS.
 func TestOpenGivesUp(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, 1, 0)
 	stranger := startCluster(t, 1, 0)
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
@@ -51,11 +50,15 @@ func TestOpenGivesUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { silent.Close() })
+	alone := startCluster(t, 2, 0)
+	must(t, alone.Kill(0))
 	for _, test := range []struct {
 		name string
 		c    etcd.Cluster
 		want string
 	}{
+		{"one of two", names(alone), "without most of its members"},
+		{"one of them there", etcd.Cluster{Endpoints: []string{"http://127.0.0.1:1", "http://" + silent.Addr().String()}}, "connection refused"},
 		{"nobody there", etcd.Cluster{Endpoints: []string{"http://127.0.0.1:1"}}, "connection refused"},
 		{"somebody silent", etcd.Cluster{Endpoints: []string{"http://" + silent.Addr().String()}}, "deadline exceeded"},
 		{"another's authority", etcd.Cluster{Endpoints: c.Endpoints, CA: stranger.CA, Cert: c.Cert, Key: c.Key}, "unknown authority"},
@@ -65,9 +68,7 @@ func TestOpenGivesUp(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			s, err := etcd.Open(ctx, test.c)
+			s, err := etcd.Open(t.Context(), test.c)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, %v, want an error with %q", s, err, test.want)
 			}
