@@ -1,5 +1,6 @@
 // Command demo deploys the landing zone to a server of its own on this machine, shows who can ask what of whom, takes
-// it all down again, and sees that nothing is left. Its state is in a temporary directory that goes with it.
+// it all down again, and sees that nothing is left. Its state is in a temporary directory that goes with it. Arguments, after
+// a --, are flags for the server: "demo -- --etcd URL" keeps the state of the zone in that etcd.
 package main
 
 import (
@@ -37,6 +38,7 @@ func main() {
 	flag.BoolVar(&o.life, "life", false, "run the programs again unchanged, change them in place and by replacement, and import")
 	flag.StringVar(&o.runtime, "runtime", "provided.al2023", "runtime of the functions: provided.al2023, or python3.8 for the article's own")
 	flag.Parse()
+	o.serve = flag.Args()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if err := o.run(ctx, os.Stdout); err != nil {
@@ -48,6 +50,7 @@ func main() {
 type options struct {
 	trellis, project, runtime, json string
 	requirements                    string
+	serve                           []string
 	life                            bool
 }
 
@@ -89,7 +92,7 @@ func (o options) run(ctx context.Context, out io.Writer) (err error) {
 			return err
 		}
 	}
-	d.server, err = server.Start(ctx, o.trellis, dir)
+	d.server, err = server.Start(ctx, o.trellis, dir, o.serve...)
 	if err != nil {
 		return err
 	}

@@ -29,9 +29,9 @@ type Server struct {
 	ended   chan error
 }
 
-// Start runs the program as a server whose every file is in the directory, and waits until it answers. The calling
-// goroutine must be locked to its thread until the server has stopped: the server ends with that thread.
-func Start(ctx context.Context, program, dir string) (*Server, error) {
+// Start runs the program as a server whose every file is in the directory, with more flags of its own, and waits until it
+// answers. The calling goroutine must be locked to its thread until the server has stopped: the server ends with that thread.
+func Start(ctx context.Context, program, dir string, flags ...string) (*Server, error) {
 	program, err := filepath.Abs(program)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func Start(ctx context.Context, program, dir string) (*Server, error) {
 		return nil, err
 	}
 	defer log.Close()
-	s.command = exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--data", s.Data, "--aws-config", s.Profiles)
+	s.command = exec.Command(program, append([]string{"serve", "--listen", "127.0.0.1:0", "--data", s.Data, "--aws-config", s.Profiles}, flags...)...)
 	s.command.Stderr = log
 	// In a group of its own, it is this program that a Ctrl-C stops, and this program that stops the server.
 	s.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
