@@ -205,7 +205,10 @@ func (c *Cluster) Deafen(i int) { c.wires.set(true, c.to(i)...) }
 // Shut cuts a member off from clients, while it stays one of the members.
 func (c *Cluster) Shut(i int) { c.wires.set(true, direction{outside, i}, direction{i, outside}) }
 
-// Heal ends Cut, Part, Deafen and Shut.
+// Mute keeps from clients what a member answers, while it hears them.
+func (c *Cluster) Mute(i int) { c.wires.set(true, direction{i, outside}) }
+
+// Heal ends Cut, Part, Deafen, Shut and Mute.
 func (c *Cluster) Heal(i int) { c.wires.set(false, append(c.from(i), c.to(i)...)...) }
 
 func (c *Cluster) from(i int) []direction {

@@ -144,6 +144,50 @@ func TestMemberHangs(t *testing.T) {
 	}
 }
 
+// A commit whose answer is lost is found, wherever it stands among others, and happens once; one that was refused meanwhile is told so.
+func TestLostAnswers(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, 1, 0)
+	s, other := openCluster(t, names(c)), openCluster(t, names(c))
+	load(t, s)
+	create := func(ctx context.Context, s *etcd.Store, key, value string) (int64, error) {
+		return s.Commit(ctx, []store.Read{{Key: key}, {Key: "absent", Rev: 0}}, []store.Write{{Key: key, Value: []byte(value)}, {Key: "guard", Value: []byte{}}, {Key: "none"}})
+	}
+	var all sync.WaitGroup
+	c.Mute(0)
+	for i := range 5 {
+		all.Go(func() {
+			key := fmt.Sprint("k", i)
+			rev, err := create(t.Context(), s, key, "mine")
+			got := load(t, other)[key]
+			if err != nil || rev != got.Modified || rev != got.Created || string(got.Value) != "mine" {
+				t.Errorf("%s: %d, %v; there is %+v", key, rev, err, got)
+			}
+		})
+	}
+	all.Go(func() {
+		// All of these reach the member, one of them is first.
+		var given []string
+		results := make(chan error)
+		for _, s := range []*etcd.Store{s, other} {
+			go func() { _, err := create(t.Context(), s, "contested", fmt.Sprintf("%p", s)); results <- err }()
+		}
+		for range 2 {
+			if err := <-results; err == nil {
+				given = append(given, "given")
+			} else if !errors.Is(err, store.ErrConflict) {
+				t.Error(err)
+			}
+		}
+		if len(given) != 1 {
+			t.Errorf("one key was given to %d", len(given))
+		}
+	})
+	time.Sleep(2500 * time.Millisecond)
+	c.Heal(0)
+	all.Wait()
+}
+
 func TestClientCertificates(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, 1, 0)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -22,8 +23,10 @@ const (
 	maxOps = 128
 	// commitTime is how long a commit may take before its outcome counts as unknown. etcd itself gives up at about that time.
 	commitTime = 7 * time.Second
-	// leaderless is the pause after an answer that there is no leader.
-	leaderless = 20 * time.Millisecond
+	// tryTime is how much of it one member of a cluster has, before another one is asked where that can do no harm.
+	tryTime = 2 * time.Second
+	// pause is what another member is asked after.
+	pause = 20 * time.Millisecond
 )
 
 // Store keeps its keys in etcd. Use Open or Embed.
@@ -34,6 +37,8 @@ type Store struct {
 	cancel context.CancelFunc
 	// silence is how long a watch may say nothing; 0 is for ever.
 	silence time.Duration
+	// seen is the last revision that this process knows of.
+	seen atomic.Int64
 	// dir is the embedded server's, which ends where it cannot write; empty for a cluster.
 	dir string
 }
@@ -76,36 +81,95 @@ func (s *Store) Commit(ctx context.Context, reads []store.Read, writes []store.W
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, commitTime)
+	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), commitTime)
 	defer cancel()
-	res, err := s.write(clientv3.WithRequireLeader(ctx), cmps, ops)
+	after, limit := s.seen.Load(), commitTime
+	if s.dir == "" && once(reads, writes) {
+		limit = tryTime
+	}
+	rev, err := s.write(ctx, limit, cmps, ops)
+	if limit == tryTime && unknown(err) {
+		return s.settle(ctx, err, after, cmps, ops, writes)
+	}
 	switch {
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
 		s.lease.lost(id)
-		return 0, err
 	case errors.Is(err, rpctypes.ErrNoSpace):
-		return 0, fmt.Errorf("%w: %w", store.ErrFull, err)
+		err = fmt.Errorf("%w: %w", store.ErrFull, err)
 	case errors.Is(err, rpctypes.ErrTooManyOps), errors.Is(err, rpctypes.ErrRequestTooLarge):
-		return 0, fmt.Errorf("%w: %w", store.ErrTooLarge, err)
-	case err != nil:
-		return 0, err
-	case !res.Succeeded:
-		return 0, store.ErrConflict
+		err = fmt.Errorf("%w: %w", store.ErrTooLarge, err)
 	}
-	return res.Header.Revision, nil
+	return rev, err
 }
 
-// write commits, by another member where the one that was asked knows no leader: it has passed nothing on.
-func (s *Store) write(ctx context.Context, cmps []clientv3.Cmp, ops []clientv3.Op) (*clientv3.TxnResponse, error) {
+// settle finds out what became of a commit whose answer was lost, as the member that was asked is not there any more or hangs.
+// Others are asked for the same, which cannot happen twice; where it is refused it may be that it has happened.
+func (s *Store) settle(ctx context.Context, lost error, after int64, cmps []clientv3.Cmp, ops []clientv3.Op, writes []store.Write) (int64, error) {
 	for {
-		res, err := s.client.Txn(ctx).If(cmps...).Then(ops...).Commit()
-		if !errors.Is(err, rpctypes.ErrNoLeader) {
-			return res, err
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return 0, lost
+		}
+		rev, err := s.write(ctx, tryTime, cmps, ops)
+		if errors.Is(err, store.ErrConflict) {
+			rev, err = s.find(ctx, after, writes)
+		}
+		if err == nil || errors.Is(err, store.ErrConflict) {
+			return rev, err
+		}
+		if !unknown(err) {
+			return 0, lost
+		}
+	}
+}
+
+// write asks one member to commit, or another one where that knows no leader: it has passed nothing on.
+func (s *Store) write(ctx context.Context, limit time.Duration, cmps []clientv3.Cmp, ops []clientv3.Op) (int64, error) {
+	for {
+		asking, cancel := context.WithTimeout(ctx, limit)
+		res, err := s.client.Txn(asking).If(cmps...).Then(ops...).Commit()
+		cancel()
+		switch {
+		case err == nil && !res.Succeeded:
+			s.saw(res.Header.Revision)
+			return 0, store.ErrConflict
+		case err == nil:
+			s.saw(res.Header.Revision)
+			return res.Header.Revision, nil
+		case !errors.Is(err, rpctypes.ErrNoLeader):
+			return 0, err
 		}
 		select {
-		case <-time.After(leaderless):
+		case <-time.After(pause):
 		case <-ctx.Done():
-			return nil, err
+			return 0, err
+		}
+	}
+}
+
+// unknown says whether an error leaves open what became of a commit.
+func unknown(err error) bool {
+	switch err {
+	case nil, store.ErrConflict, rpctypes.ErrNoLeader, rpctypes.ErrLeaseNotFound, rpctypes.ErrNoSpace, rpctypes.ErrTooManyOps, rpctypes.ErrRequestTooLarge:
+		return false
+	}
+	return true
+}
+
+// once says whether a commit changes something that it depends on, so that it cannot happen twice.
+func once(reads []store.Read, writes []store.Write) bool {
+	return slices.ContainsFunc(writes, func(w store.Write) bool {
+		return slices.ContainsFunc(reads, func(r store.Read) bool { return r.Key == w.Key && (w.Value != nil || r.Rev != 0) })
+	})
+}
+
+// saw remembers the last revision of the cluster that this process knows of: what it writes from then on is later.
+func (s *Store) saw(rev int64) {
+	for {
+		last := s.seen.Load()
+		if last >= rev || s.seen.CompareAndSwap(last, rev) {
+			return
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -76,7 +77,70 @@ func (s *Store) page(ctx context.Context, from, end string, rev int64) (*clientv
 	if rev != 0 {
 		opts = append(opts, clientv3.WithRev(rev))
 	}
-	return s.client.Get(ctx, from, opts...)
+	res, err := s.client.Get(ctx, from, opts...)
+	if err == nil {
+		s.saw(res.Header.Revision)
+	}
+	return res, err
+}
+
+// find returns the revision after another at which exactly these writes happened, and store.ErrConflict if there is none by now.
+func (s *Store) find(ctx context.Context, after int64, writes []store.Write) (int64, error) {
+	now, err := s.client.Get(ctx, prefix, clientv3.WithCountOnly())
+	if err != nil {
+		return 0, err
+	}
+	if now.Header.Revision <= after {
+		return 0, store.ErrConflict
+	}
+	want := make(map[string][]byte, len(writes))
+	for _, w := range writes {
+		want[w.Key] = w.Value
+	}
+	var rev int64
+	over := errors.New("over")
+	_, err = s.follow(ctx, after, func(b store.Batch) error {
+		for from, to := 0, 0; from < len(b.Events); from = to {
+			at := b.Events[from].Modified
+			for to = from; to < len(b.Events) && b.Events[to].Modified == at; to++ {
+			}
+			if same(b.Events[from:to], want) {
+				rev = at
+				return over
+			}
+		}
+		if b.Rev >= now.Header.Revision {
+			return over
+		}
+		return nil
+	})
+	switch {
+	case !errors.Is(err, over):
+		return 0, err
+	case rev == 0:
+		return 0, store.ErrConflict
+	}
+	return rev, nil
+}
+
+// same says whether the events of a revision are these writes, of which deletions of what is not there make none.
+func same(events []store.Event, want map[string][]byte) bool {
+	puts := 0
+	for _, value := range want {
+		if value != nil {
+			puts++
+		}
+	}
+	for _, e := range events {
+		value, ok := want[e.Key]
+		if !ok || (value == nil) != (e.Value == nil) || !bytes.Equal(value, e.Value) {
+			return false
+		}
+		if value != nil {
+			puts--
+		}
+	}
+	return puts == 0
 }
 
 // written is the event of a key that has a value, which may be empty but is not nil.
