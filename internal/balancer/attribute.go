@@ -59,7 +59,7 @@ func LoadBalancerAttributes() []Attribute {
 		{"access_logs.s3.enabled", "false", flag, none},
 		{"access_logs.s3.bucket", "", anything, anything},
 		{"access_logs.s3.prefix", "", anything, anything},
-		{"client_keep_alive.seconds", "3600", number(60, 604800), anything},
+		{KeepAlive, "3600", number(60, 604800), anything},
 		{"connection_logs.s3.enabled", "false", flag, none},
 		{"connection_logs.s3.bucket", "", anything, anything},
 		{"connection_logs.s3.prefix", "", anything, anything},
@@ -67,33 +67,111 @@ func LoadBalancerAttributes() []Attribute {
 		{"health_check_logs.s3.enabled", "false", flag, none},
 		{"health_check_logs.s3.bucket", "", anything, anything},
 		{"health_check_logs.s3.prefix", "", anything, anything},
-		{"idle_timeout.timeout_seconds", "60", number(1, 4000), anything},
+		{IdleTimeout, "60", number(1, 4000), anything},
 		{"ipv6.deny_all_igw_traffic", "false", flag, anything},
 		{"load_balancing.cross_zone.enabled", "true", words("true"), anything},
 		{"routing.http.desync_mitigation_mode", "defensive", words("monitor", "defensive", "strictest"), words("strictest")},
-		{"routing.http.drop_invalid_header_fields.enabled", "false", flag, none},
-		{"routing.http.preserve_host_header.enabled", "false", flag, none},
+		{DropInvalidFields, "false", flag, anything},
+		{PreserveHost, "false", flag, anything},
 		{"routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false", flag, anything},
-		{"routing.http.xff_client_port.enabled", "false", flag, none},
-		{"routing.http.xff_header_processing.mode", "append", words("append", "preserve", "remove"), none},
+		{ForwardedClientPort, "false", flag, anything},
+		{ForwardedFor, "append", words("append", "preserve", "remove"), anything},
 		{"routing.http2.enabled", "true", flag, anything},
 		{"waf.fail_open.enabled", "false", flag, anything},
 		{"zonal_shift.config.enabled", "false", flag, none},
 	}
 }
 
-// DeletionProtection is the attribute that keeps a load balancer from being deleted.
-const DeletionProtection = "deletion_protection.enabled"
+// The attributes that are more than shown.
+const (
+	DeletionProtection  = "deletion_protection.enabled"
+	DropInvalidFields   = "routing.http.drop_invalid_header_fields.enabled"
+	ForwardedClientPort = "routing.http.xff_client_port.enabled"
+	ForwardedFor        = "routing.http.xff_header_processing.mode"
+	IdleTimeout         = "idle_timeout.timeout_seconds"
+	KeepAlive           = "client_keep_alive.seconds"
+	PreserveHost        = "routing.http.preserve_host_header.enabled"
+
+	ServerHeader = "routing.http.response.server.enabled"
+
+	Algorithm         = "load_balancing.algorithm.type"
+	MultiValueHeaders = "lambda.multi_value_headers.enabled"
+	Sticky            = "stickiness.enabled"
+	StickyBy          = "stickiness.type"
+	StickyCookie      = "stickiness.app_cookie.cookie_name"
+	StickyCookieLasts = "stickiness.app_cookie.duration_seconds"
+	StickyLasts       = "stickiness.lb_cookie.duration_seconds"
+)
+
+// Attribute is the value of one of the load balancer's attributes, as Attribute of a listener and of a target group are.
+func (b *LoadBalancer) Attribute(key string) string {
+	return value(LoadBalancerAttributes(), b.Attributes, key)
+}
+
+func (l *Listener) Attribute(key string) string {
+	return value(ListenerAttributes(), l.Attributes, key)
+}
+
+func (g *TargetGroup) Attribute(key string) string {
+	return value(TargetGroupAttributes(g.Type), g.Attributes, key)
+}
+
+func value(known []Attribute, set map[string]string, key string) string {
+	if v, ok := set[key]; ok {
+		return v
+	}
+	for _, a := range known {
+		if a.Key == key {
+			return a.Default
+		}
+	}
+	return ""
+}
+
+// ResponseHeaders are the headers that a listener can say in answers, by the attributes that hold their values.
+func ResponseHeaders() []ResponseHeader {
+	at := func(name string, allowed func(string) bool) ResponseHeader {
+		return ResponseHeader{name, "routing.http.response." + strings.ReplaceAll(strings.ToLower(name), "-", "_") + ".header_value", allowed}
+	}
+	return []ResponseHeader{
+		at("Access-Control-Allow-Credentials", words("true")), at("Access-Control-Allow-Headers", fieldValue), at("Access-Control-Allow-Methods", fieldValue),
+		at("Access-Control-Allow-Origin", fieldValue), at("Access-Control-Expose-Headers", fieldValue), at("Access-Control-Max-Age", number(0, 86400)),
+		at("Content-Security-Policy", fieldValue), at("Strict-Transport-Security", fieldValue), at("X-Content-Type-Options", words("nosniff")),
+		at("X-Frame-Options", fieldValue),
+	}
+}
+
+// ResponseHeader is a header that an attribute of a listener gives a value.
+type ResponseHeader struct {
+	Name, Key string
+	allowed   func(string) bool
+}
+
+// fieldValue allows what a line of a head can hold, up to 1,024 characters.
+func fieldValue(v string) bool {
+	return len(v) <= 1<<10 && !strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r > '~' })
+}
 
 // ListenerAttributes are those of an HTTP listener.
 func ListenerAttributes() []Attribute {
-	out := []Attribute{{"routing.http.response.server.enabled", "true", flag, none}}
-	for _, header := range strings.Fields("access_control_allow_credentials access_control_allow_headers access_control_allow_methods " +
-		"access_control_allow_origin access_control_expose_headers access_control_max_age content_security_policy " +
-		"strict_transport_security x_content_type_options x_frame_options") {
-		out = append(out, Attribute{"routing.http.response." + header + ".header_value", "", anything, none})
+	out := []Attribute{{ServerHeader, "true", flag, anything}}
+	for _, h := range ResponseHeaders() {
+		out = append(out, Attribute{h.Key, "", either("", h.allowed), anything})
 	}
 	return out
+}
+
+// cookieName allows names of applications' cookies: those of load balancers are not theirs.
+func cookieName(v string) bool {
+	return len(v) <= 255 && !strings.HasPrefix(v, "AWSALB") && !strings.ContainsFunc(v, notToken)
+}
+
+// CheckStickiness refuses sessions that follow a cookie without a name.
+func (g *TargetGroup) CheckStickiness() error {
+	if g.Attribute(Sticky) == "true" && g.Attribute(StickyBy) == "app_cookie" && g.Attribute(StickyCookie) == "" {
+		return fault.New(fault.Invalid, "InvalidConfigurationRequest", "You must specify a cookie name to enable stickiness of the type 'app_cookie'")
+	}
+	return nil
 }
 
 // TargetGroupAttributes are those of a target group of the type.
@@ -106,17 +184,17 @@ func TargetGroupAttributes(targetType string) []Attribute {
 		{"target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage", "off", either("off", number(1, 100)), none},
 	}
 	if targetType == Lambda {
-		return append([]Attribute{{"lambda.multi_value_headers.enabled", "false", flag, anything}}, shared...)
+		return append([]Attribute{{MultiValueHeaders, "false", flag, anything}}, shared...)
 	}
 	return append([]Attribute{
 		{"deregistration_delay.timeout_seconds", "300", number(0, 3600), anything},
 		{"load_balancing.algorithm.anomaly_mitigation", "off", words("on", "off"), none},
-		{"load_balancing.algorithm.type", "round_robin", words("round_robin", "least_outstanding_requests", "weighted_random"), none},
+		{Algorithm, "round_robin", words("round_robin", "least_outstanding_requests", "weighted_random"), anything},
 		{"slow_start.duration_seconds", "0", either("0", number(30, 900)), none},
-		{"stickiness.app_cookie.cookie_name", "", anything, anything},
-		{"stickiness.app_cookie.duration_seconds", "86400", number(1, 604800), anything},
-		{"stickiness.enabled", "false", flag, none},
-		{"stickiness.lb_cookie.duration_seconds", "86400", number(1, 604800), anything},
-		{"stickiness.type", "lb_cookie", words("lb_cookie", "app_cookie"), anything},
+		{StickyCookie, "", cookieName, anything},
+		{StickyCookieLasts, "86400", number(1, 604800), anything},
+		{Sticky, "false", flag, anything},
+		{StickyLasts, "86400", number(1, 604800), anything},
+		{StickyBy, "lb_cookie", words("lb_cookie", "app_cookie"), anything},
 	}, shared...)
 }

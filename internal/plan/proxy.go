@@ -197,8 +197,15 @@ func (b *builder) loadBalancer(arn string) *proxy.LoadBalancer {
 		return nil
 	}
 	out := &proxy.LoadBalancer{ARN: arn, VPC: lb.VPC}
-	if seconds, err := strconv.Atoi(lb.Attributes["idle_timeout.timeout_seconds"]); err == nil {
-		out.Idle = time.Duration(seconds) * time.Second
+	out.Idle, out.KeepAlive = seconds(lb.Attribute(balancer.IdleTimeout)), seconds(lb.Attribute(balancer.KeepAlive))
+	out.PreserveHost = lb.Attribute(balancer.PreserveHost) == "true"
+	out.DropInvalid = lb.Attribute(balancer.DropInvalidFields) == "true"
+	out.ClientPort = lb.Attribute(balancer.ForwardedClientPort) == "true"
+	switch lb.Attribute(balancer.ForwardedFor) {
+	case "preserve":
+		out.ForwardedFor = proxy.ForwardedPreserve
+	case "remove":
+		out.ForwardedFor = proxy.ForwardedRemove
 	}
 	for _, id := range lb.Interfaces {
 		node, ok := state.Interfaces.Get(b, id)
@@ -210,6 +217,12 @@ func (b *builder) loadBalancer(arn string) *proxy.LoadBalancer {
 	}
 	for l := range state.BalancerListeners.By(b, state.ByBalancer, arn) {
 		listener := &proxy.Listener{ID: l.ARN, ARN: l.ARN, Port: uint16(l.Port), Protocol: proxy.Protocol(l.Protocol), Default: b.balancerAction(l.Default)}
+		listener.HideServer = l.Attribute(balancer.ServerHeader) == "false"
+		for _, h := range balancer.ResponseHeaders() {
+			if v := l.Attribute(h.Key); v != "" {
+				listener.Headers = append(listener.Headers, proxy.Header{Name: h.Name, Value: v})
+			}
+		}
 		for r := range state.BalancerRules.By(b, state.ByListener, l.ARN) {
 			conditions, err := balancerConditions(r.Conditions)
 			if err != nil {
@@ -221,6 +234,22 @@ func (b *builder) loadBalancer(arn string) *proxy.LoadBalancer {
 		out.Listeners = append(out.Listeners, listener)
 	}
 	return out
+}
+
+// seconds is an attribute's value, which was found to be a number when it was set.
+func seconds(v string) time.Duration {
+	n, _ := strconv.Atoi(v)
+	return time.Duration(n) * time.Second
+}
+
+func stickiness(row *balancer.TargetGroup) *proxy.Stickiness {
+	switch {
+	case row.Attribute(balancer.Sticky) != "true":
+		return nil
+	case row.Attribute(balancer.StickyBy) == "app_cookie":
+		return &proxy.Stickiness{Application: row.Attribute(balancer.StickyCookie), Duration: seconds(row.Attribute(balancer.StickyCookieLasts))}
+	}
+	return &proxy.Stickiness{Duration: seconds(row.Attribute(balancer.StickyLasts))}
 }
 
 func balancerConditions(conditions []balancer.Condition) ([]proxy.Condition, error) {
@@ -318,7 +347,8 @@ func (b *builder) balancerGroup(groupARN string) *proxy.TargetGroup {
 		return nil
 	}
 	g := &proxy.TargetGroup{ARN: row.ARN, VPC: row.VPC, Type: proxy.TargetType(strings.ToUpper(row.Type)), Protocol: proxy.Protocol(row.Protocol),
-		Event: proxy.EventELB, MultiValueHeaders: row.Attributes["lambda.multi_value_headers.enabled"] == "true"}
+		Event: proxy.EventELB, MultiValueHeaders: row.Attribute(balancer.MultiValueHeaders) == "true",
+		Algorithm: proxy.Algorithm(row.Attribute(balancer.Algorithm)), Sticky: stickiness(row)}
 	hc := row.HealthCheck
 	g.Check = proxy.HealthCheck{Enabled: hc.Enabled, Path: hc.Path, Interval: time.Duration(hc.Interval) * time.Second,
 		Timeout: time.Duration(hc.Timeout) * time.Second, Healthy: int(hc.Healthy), Unhealthy: int(hc.Unhealthy), Matcher: hc.Matcher}

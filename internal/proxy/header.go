@@ -67,15 +67,26 @@ func RequestID(r *Request, buf *[36]byte) string {
 	return view(buf[:])
 }
 
-// Hop is what the proxy adds to a request on its way to a target.
+// Hop is what the proxy adds to a request on its way to a target, and to the answer on its way back.
 type Hop struct {
 	Front     *Front
 	Service   *Service // nil at a load balancer
+	Listener  *Listener
 	Group     *TargetGroup
+	Member    *Member
 	Principal *Principal
 	RequestID string
+	Client    netip.AddrPort
 	Local     netip.AddrPort // the address the client connected to
 	Now       time.Time
+}
+
+// replyID is the request's id as answers carry it: load balancers send none.
+func (h *Hop) replyID() string {
+	if h.Front.VPC == nil {
+		return ""
+	}
+	return h.RequestID
 }
 
 // AppendRequest appends the head of the request a target receives.
@@ -93,11 +104,14 @@ func AppendRequest(dst []byte, r *Request, h *Hop) []byte {
 	} else {
 		dst = h.Local.AppendTo(dst)
 	}
+	lattice, lb := h.Front.VPC != nil, h.Front.Balancer
+	if lb != nil && !lb.PreserveHost && h.Front.Port != 80 && r.Host != "" && !hasPort(r.Host) {
+		dst = strconv.AppendUint(append(dst, ':'), uint64(h.Front.Port), 10)
+	}
 	dst = append(dst, "\r\n"...)
-	lattice := h.Front.VPC != nil
 	for i := range r.Fields {
 		f := &r.Fields[i]
-		if f.Hop || lattice && reserved(f.Name) || !lattice && balancerSets(f.Name) {
+		if f.Hop || lattice && reserved(f.Name) || lb != nil && lb.keeps(f.Name) {
 			continue
 		}
 		dst = appendField(dst, f.Name, f.Value)
@@ -180,21 +194,52 @@ const (
 	forwardedPort  = "x-forwarded-port"
 )
 
-// balancerSets reports whether a load balancer writes the header itself.
-func balancerSets(name string) bool {
-	return http1.EqualFold(name, forwardedFor) || http1.EqualFold(name, forwardedProto) ||
-		http1.EqualFold(name, forwardedPort) || http1.EqualFold(name, traceHeader)
+// keeps reports whether a client's header does not go on to targets as it is.
+func (lb *LoadBalancer) keeps(name string) bool {
+	return lb.ForwardedFor != ForwardedPreserve && http1.EqualFold(name, forwardedFor) || http1.EqualFold(name, forwardedProto) ||
+		http1.EqualFold(name, forwardedPort) || http1.EqualFold(name, traceHeader) || lb.DropInvalid && !plainName(name)
+}
+
+// plainName reports whether a header's name has letters, digits and hyphens alone.
+func plainName(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// hasPort reports whether a Host value has a port.
+func hasPort(host string) bool {
+	for i := len(host) - 1; i >= 0; i-- {
+		switch c := host[i]; {
+		case c == ':':
+			return true
+		case c < '0' || c > '9':
+			return false
+		}
+	}
+	return false
 }
 
 func appendBalancer(dst []byte, r *Request, h *Hop) []byte {
-	dst = append(dst, "X-Forwarded-For: "...)
-	for i := range r.Fields {
-		if f := &r.Fields[i]; !f.Hop && http1.EqualFold(f.Name, forwardedFor) && f.Value != "" {
-			dst = append(append(dst, f.Value...), ", "...)
+	if lb := h.Front.Balancer; lb.ForwardedFor == ForwardedAppend {
+		dst = append(dst, "X-Forwarded-For: "...)
+		for i := range r.Fields {
+			if f := &r.Fields[i]; !f.Hop && http1.EqualFold(f.Name, forwardedFor) && f.Value != "" {
+				dst = append(append(dst, f.Value...), ", "...)
+			}
 		}
+		if lb.ClientPort {
+			dst = netip.AddrPortFrom(r.Source, h.Client.Port()).AppendTo(dst)
+		} else {
+			dst = r.Source.AppendTo(dst)
+		}
+		dst = append(dst, "\r\n"...)
 	}
-	dst = r.Source.AppendTo(dst)
-	dst = append(dst, "\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: "...)
+	dst = append(dst, "X-Forwarded-Proto: http\r\nX-Forwarded-Port: "...)
 	dst = strconv.AppendUint(dst, uint64(h.Front.Port), 10)
 	dst = append(dst, "\r\nX-Amzn-Trace-Id: "...)
 	theirs, _ := r.Get(traceHeader)
@@ -238,19 +283,23 @@ func appendHex(dst []byte, v uint64, digits int) []byte {
 }
 
 // AppendResponse appends the head of the answer a client receives for a target's. Length is that of the body as it is
-// sent on, and id the request id, empty at a load balancer.
-func AppendResponse(dst []byte, in *http1.Response, length int64, id string, minor uint8, closing bool) []byte {
+// sent on.
+func AppendResponse(dst []byte, in *http1.Response, h *Hop, length int64, minor uint8, closing bool) []byte {
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = strconv.AppendInt(dst, int64(in.Status), 10)
 	dst = append(dst, ' ')
 	dst = append(dst, in.Reason...)
 	dst = append(dst, "\r\n"...)
+	lattice := h.Front.VPC != nil
 	for i := range in.Fields {
 		f := &in.Fields[i]
-		if f.Hop || id != "" && http1.EqualFold(f.Name, RequestIDHeader) {
+		if f.Hop || lattice && http1.EqualFold(f.Name, RequestIDHeader) || !lattice && h.Listener.says(f.Name) {
 			continue
 		}
 		dst = appendField(dst, f.Name, f.Value)
+	}
+	if h.Group.Sticky != nil {
+		dst = appendBinding(dst, in, h)
 	}
 	switch {
 	case length == http1.Chunked:
@@ -260,13 +309,31 @@ func AppendResponse(dst []byte, in *http1.Response, length int64, id string, min
 		dst = strconv.AppendInt(dst, length, 10)
 		dst = append(dst, "\r\n"...)
 	}
-	return AppendEnd(dst, id, minor, closing)
+	return AppendEnd(dst, h, minor, closing)
+}
+
+// says reports whether a target's header is not for it to send here.
+func (l *Listener) says(name string) bool {
+	if l.HideServer && http1.EqualFold(name, "server") {
+		return true
+	}
+	for i := range l.Headers {
+		if http1.EqualFold(name, l.Headers[i].Name) {
+			return true
+		}
+	}
+	return false
 }
 
 // AppendEnd appends the last header lines of an answer and the empty line.
-func AppendEnd(dst []byte, id string, minor uint8, closing bool) []byte {
-	if id != "" {
+func AppendEnd(dst []byte, h *Hop, minor uint8, closing bool) []byte {
+	if id := h.replyID(); id != "" {
 		dst = appendField(dst, RequestIDHeader, id)
+	}
+	if h.Listener != nil {
+		for i := range h.Listener.Headers {
+			dst = appendField(dst, h.Listener.Headers[i].Name, h.Listener.Headers[i].Value)
+		}
 	}
 	switch {
 	case closing:

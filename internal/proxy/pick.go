@@ -88,6 +88,8 @@ type Member struct {
 	// Reach is how the server reaches it.
 	Reach any
 	state *TargetState
+	// token is what the cookies of clients hold that are bound to it.
+	token string
 }
 
 // usable is the members that may be picked as of an epoch of the health.
@@ -109,6 +111,9 @@ func (r *Router) group(tg *TargetGroup) *Group {
 		if r.reach != nil {
 			m.Reach = r.reach(m.Target)
 		}
+		if tg.Sticky != nil {
+			m.token = token(tg, m.Target)
+		}
 		g.members = append(g.members, m)
 	}
 	g.turn.Store(rand.Uint64N(uint64(max(len(tg.Targets), 1))))
@@ -123,9 +128,9 @@ func (g *Group) Checked() bool {
 	return g.Check.Enabled && (g.Type == TargetInstance || g.Type == TargetIP) && (g.Protocol == HTTP || g.Protocol == "")
 }
 
-// Pick returns the next target in turn of those that are healthy, of all if none is, and nil if there is no target. It is
-// to be told of the request's begin and end.
-func (g *Group) Pick() *Member {
+// Pick returns the target for a request, nil if there is none: the one its client is bound to, or one of those that are
+// healthy, of all if none is. It is to be told of the request's begin and end.
+func (g *Group) Pick(r *Request) *Member {
 	u := g.usable.Load()
 	if epoch := g.health.epoch.Load(); u == nil || u.epoch != epoch {
 		u = g.gather(epoch)
@@ -134,7 +139,30 @@ func (g *Group) Pick() *Member {
 	if len(u.members) == 0 {
 		return nil
 	}
+	if g.Sticky != nil {
+		if m := u.bound(r, g.Sticky); m != nil {
+			return m
+		}
+	}
+	switch g.Algorithm {
+	case WeightedRandom:
+		return u.members[rand.IntN(len(u.members))]
+	case LeastOutstandingRequests:
+		return u.least(g.turn.Add(1))
+	}
 	return u.members[g.turn.Add(1)%uint64(len(u.members))]
+}
+
+// least returns the member with the fewest requests under way, of equals the first from where the turn is.
+func (u *usable) least(turn uint64) *Member {
+	n := uint64(len(u.members))
+	best := u.members[turn%n]
+	for i := range n {
+		if m := u.members[(turn+i)%n]; m.state.requests.Load() < best.state.requests.Load() {
+			best = m
+		}
+	}
+	return best
 }
 
 func (g *Group) gather(epoch uint64) *usable {

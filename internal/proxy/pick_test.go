@@ -69,7 +69,7 @@ func TestPick(t *testing.T) {
 	picks := func() map[string]int {
 		got := map[string]int{}
 		for range 12 {
-			got[g.Pick().ID]++
+			got[g.Pick(&Request{}).ID]++
 		}
 		return got
 	}
@@ -94,7 +94,7 @@ func TestPick(t *testing.T) {
 	if got := picks(); got["a"] != 6 || got["b"] != 6 {
 		t.Errorf("none healthy: %v", got)
 	}
-	if _, route := routerOf(WeightedGroup{groupOf("none", false), 1}); route.Group().Pick() != nil {
+	if _, route := routerOf(WeightedGroup{groupOf("none", false), 1}); route.Group().Pick(&Request{}) != nil {
 		t.Error("a target came from nowhere")
 	}
 }
@@ -105,7 +105,7 @@ func TestDrained(t *testing.T) {
 	if got := r.Health()[0].Status; got != Unavailable {
 		t.Errorf("in use: %s", got)
 	}
-	m := route.Group().Pick()
+	m := route.Group().Pick(&Request{})
 	m.Begin()
 	leaving := groupOf("tg", false, "a")
 	leaving.Targets[0].Draining = true
@@ -223,6 +223,41 @@ func TestMatcher(t *testing.T) {
 	for _, in := range []string{"x", "200,", "300-200", "99", "600", "200-", "-"} {
 		if _, err := ParseMatcher(in); err == nil {
 			t.Errorf("%q was accepted", in)
+		}
+	}
+}
+
+func TestAlgorithms(t *testing.T) {
+	tg := groupOf("tg", false, "a", "b", "c")
+	tg.Algorithm = LeastOutstandingRequests
+	r, _ := routerOf(WeightedGroup{tg, 1})
+	g := r.groups["tg"]
+	busy := map[string]*Member{}
+	for range 3 {
+		m := g.Pick(&Request{})
+		m.Begin()
+		busy[m.ID] = m
+	}
+	if len(busy) != 3 {
+		t.Errorf("three requests at once are with %d targets", len(busy))
+	}
+	busy["b"].End()
+	for range 5 {
+		if m := g.Pick(&Request{}); m.ID != "b" {
+			t.Errorf("%s was picked beside an idle target", m.ID)
+		}
+	}
+
+	tg = groupOf("tg", false, "a", "b", "c")
+	tg.Algorithm = WeightedRandom
+	r, _ = routerOf(WeightedGroup{tg, 1})
+	got := map[string]int{}
+	for range 3000 {
+		got[r.groups["tg"].Pick(&Request{}).ID]++
+	}
+	for id, n := range got {
+		if n < 800 || n > 1200 {
+			t.Errorf("%s was picked %d times of 3000", id, n)
 		}
 	}
 }

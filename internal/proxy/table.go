@@ -137,7 +137,14 @@ type Listener struct {
 	// Rules may come in any order; the lowest priority number that matches decides.
 	Rules   []Rule
 	Default Action
+	// Headers are what a load balancer says in answers, in place of what targets say.
+	Headers []Header
+	// HideServer leaves the Server header out of answers.
+	HideServer bool
 }
+
+// Header is a line of an answer's head.
+type Header struct{ Name, Value string }
 
 // Rule sends the requests that satisfy all its conditions to its action.
 type Rule struct {
@@ -253,8 +260,27 @@ type TargetGroup struct {
 	Event EventVersion
 	// MultiValueHeaders is the ELB attribute lambda.multi_value_headers.enabled.
 	MultiValueHeaders bool
-	Check             HealthCheck
-	Targets           []Target
+	Algorithm         Algorithm
+	// Sticky binds clients to targets; nil does not.
+	Sticky  *Stickiness
+	Check   HealthCheck
+	Targets []Target
+}
+
+// Algorithm is the ELB attribute load_balancing.algorithm.type, in its own words; empty means round robin.
+type Algorithm string
+
+const (
+	RoundRobin               Algorithm = "round_robin"
+	LeastOutstandingRequests Algorithm = "least_outstanding_requests"
+	WeightedRandom           Algorithm = "weighted_random"
+)
+
+// Stickiness binds a client to the target that answered it first, by a cookie.
+type Stickiness struct {
+	// Application is the target's own cookie that the session lasts as long as; empty binds for the duration alone.
+	Application string
+	Duration    time.Duration
 }
 
 // Target is a registered target.
@@ -294,6 +320,24 @@ type LoadBalancer struct {
 	// Nodes are where it listens, on every listener's port.
 	Nodes []Node
 	// Idle is how long a connection may be without data; 0 is the server's own limit.
-	Idle      time.Duration
-	Listeners []*Listener
+	Idle time.Duration
+	// KeepAlive is how long a client's connection may be open: the first answer after that is its last. 0 is for ever.
+	KeepAlive time.Duration
+	// PreserveHost sends targets the Host header as it came. Otherwise one without a port gets the listener's, but for 80.
+	PreserveHost bool
+	// DropInvalid keeps headers from targets whose names have other characters than letters, digits and hyphens.
+	DropInvalid bool
+	// ForwardedFor is what becomes of X-Forwarded-For, and ClientPort adds the client's port to what is appended there.
+	ForwardedFor ForwardedFor
+	ClientPort   bool
+	Listeners    []*Listener
 }
+
+// ForwardedFor is the ELB attribute routing.http.xff_header_processing.mode.
+type ForwardedFor uint8
+
+const (
+	ForwardedAppend ForwardedFor = iota
+	ForwardedPreserve
+	ForwardedRemove
+)

@@ -144,6 +144,9 @@ func (a *API) ModifyTargetGroupAttributes(ctx context.Context, in *elbv2.ModifyT
 		if g.Attributes, err = changed(balancer.TargetGroupAttributes(g.Type), g.Attributes, "Target group", changes); err != nil {
 			return err
 		}
+		if err := g.CheckStickiness(); err != nil {
+			return err
+		}
 		state.BalancerTargetGroups.Put(tx, g)
 		out = g
 		return nil

@@ -148,6 +148,9 @@ func TestAttributes(t *testing.T) {
 		{"routing.http2.enabled", "maybe", "ValidationError"},
 		{"access_logs.s3.enabled", "true", "InvalidConfigurationRequest"},
 		{"load_balancing.cross_zone.enabled", "false", "ValidationError"},
+		{"routing.http.drop_invalid_header_fields.enabled", "true", ""},
+		{"routing.http.xff_header_processing.mode", "preserve", ""},
+		{"routing.http.xff_header_processing.mode", "forge", "ValidationError"},
 		{"none.such", "1", "InvalidConfigurationRequest"},
 		{"deletion_protection.enabled", "true", ""},
 	} {
@@ -173,7 +176,10 @@ func TestAttributes(t *testing.T) {
 	want(t, "multi-value headers", row.Attributes["lambda.multi_value_headers.enabled"], "true")
 	refused(e, red, e.ModifyTargetGroupAttributes, group(ip, "lambda.multi_value_headers.enabled", "true"), "InvalidConfigurationRequest")
 	must(e, e.ModifyTargetGroupAttributes, group(ip, "deregistration_delay.timeout_seconds", "5"))
-	refused(e, red, e.ModifyTargetGroupAttributes, group(ip, "stickiness.enabled", "true"), "InvalidConfigurationRequest")
+	must(e, e.ModifyTargetGroupAttributes, group(ip, "stickiness.enabled", "true"))
+	refused(e, red, e.ModifyTargetGroupAttributes, group(ip, "stickiness.type", "app_cookie"), "InvalidConfigurationRequest")
+	refused(e, red, e.ModifyTargetGroupAttributes, group(ip, "stickiness.app_cookie.cookie_name", "AWSALBAPP"), "ValidationError")
+	refused(e, red, e.ModifyTargetGroupAttributes, group(ip, "slow_start.duration_seconds", "30"), "InvalidConfigurationRequest")
 	refused(e, red, e.ModifyTargetGroupAttributes, group(lambda, "deregistration_delay.timeout_seconds", "5"), "InvalidConfigurationRequest")
 	if got := must(e, e.DescribeTargetGroupAttributes, &elbv2.DescribeTargetGroupAttributesInput{TargetGroupArn: &ip}).Attributes; *got[0].Value != "5" {
 		t.Errorf("attributes %s=%s", *got[0].Key, *got[0].Value)
@@ -181,8 +187,10 @@ func TestAttributes(t *testing.T) {
 
 	must(e, e.ModifyListenerAttributes, &elbv2.ModifyListenerAttributesInput{ListenerArn: &l,
 		Attributes: must(e, e.DescribeListenerAttributes, &elbv2.DescribeListenerAttributesInput{ListenerArn: &l}).Attributes})
+	must(e, e.ModifyListenerAttributes, &elbv2.ModifyListenerAttributesInput{ListenerArn: &l,
+		Attributes: []elbv2.ListenerAttribute{{Key: new("routing.http.response.server.enabled"), Value: new("false")}}})
 	refused(e, red, e.ModifyListenerAttributes, &elbv2.ModifyListenerAttributesInput{ListenerArn: &l,
-		Attributes: []elbv2.ListenerAttribute{{Key: new("routing.http.response.server.enabled"), Value: new("false")}}}, "InvalidConfigurationRequest")
+		Attributes: []elbv2.ListenerAttribute{{Key: new("routing.http.response.x_frame_options.header_value"), Value: new("DENY\r\nSet-Cookie: a=b")}}}, "ValidationError")
 }
 
 func TestPages(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -204,5 +205,157 @@ func TestBalancerRules(t *testing.T) {
 	}
 	if res, body := c.do(t, "GET", "GET /OLD/x HTTP/1.1\r\nHost: y\r\n\r\n"); res.StatusCode != 418 || body != "{}" || res.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
+
+// TestBalancerHeaders holds what the attributes of a load balancer and of its listener make of the heads that pass.
+func TestBalancerHeaders(t *testing.T) {
+	const sent = "X-Forwarded-For: 1.2.3.4\r\nX_under: 1\r\n"
+	for _, tc := range []struct {
+		name           string
+		port           uint16
+		host           string
+		set            func(*proxy.LoadBalancer)
+		target, absent []string
+	}{
+		{"as it is", 80, "a.example", nil, []string{"Host: a.example\n", "X-Forwarded-For: 1.2.3.4, 127.0.0.1\r\n", "X_under: 1"}, nil},
+		{"another port", 8080, "a.example", nil, []string{"Host: a.example:8080\n"}, nil},
+		{"another port, named", 8080, "a.example:8080", nil, []string{"Host: a.example:8080\n"}, nil},
+		{"another port, IPv6", 8080, "[::1]", nil, []string{"Host: [::1]:8080\n"}, nil},
+		{"host preserved", 8080, "a.example", func(lb *proxy.LoadBalancer) { lb.PreserveHost = true }, []string{"Host: a.example\n"}, nil},
+		{"invalid names", 80, "a", func(lb *proxy.LoadBalancer) { lb.DropInvalid = true }, []string{"X-Forwarded-For: 1.2.3.4, 127.0.0.1\r\n"}, []string{"X_under"}},
+		{"preserved", 80, "a", func(lb *proxy.LoadBalancer) { lb.ForwardedFor = proxy.ForwardedPreserve }, []string{"X-Forwarded-For: 1.2.3.4\r\n", "X-Forwarded-Port: 80"}, []string{"127.0.0.1"}},
+		{"removed", 80, "a", func(lb *proxy.LoadBalancer) { lb.ForwardedFor = proxy.ForwardedRemove }, []string{"X-Forwarded-Proto: http"}, []string{"X-Forwarded-For"}},
+		{"client's port", 80, "a", func(lb *proxy.LoadBalancer) { lb.ClientPort = true }, []string{"X-Forwarded-For: 1.2.3.4, 127.0.0.1:"}, []string{"127.0.0.1\r\n"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			n := newNetwork()
+			f := start(t, n, nil)
+			echo := func(r *http.Request, body string) string {
+				res := ok("Host: " + r.Host + "\n" + headerLines(r))
+				return strings.Replace(res, "\r\n", "\r\nServer: theirs\r\nX-Frame-Options: ALLOWALL\r\n", 1)
+			}
+			g := &proxy.TargetGroup{ARN: albTG, Type: proxy.TargetIP, Protocol: proxy.HTTP, Targets: []proxy.Target{n.target(t, albNS, "10.0.0.9:80", serving(echo))}}
+			table := balancer(&proxy.Listener{Default: forwardTo(g), HideServer: true, Headers: []proxy.Header{{Name: "X-Frame-Options", Value: "DENY"}},
+				Rules: []proxy.Rule{{Priority: 1, Conditions: []proxy.Condition{{Field: proxy.FieldPath, Op: proxy.Glob, Values: []string{"/fixed"}}},
+					Action: proxy.Action{Kind: proxy.FixedResponse, Status: 200, Body: "fixed"}}}})
+			lb := table.LoadBalancers[0]
+			lb.Listeners[0].Port = tc.port
+			if tc.set != nil {
+				tc.set(lb)
+			}
+			f.apply(t, table)
+			c := f.dial(t, albNS, netip.AddrPortFrom(albAddr.Addr(), tc.port))
+			res, body := c.do(t, "GET", "GET / HTTP/1.1\r\nHost: "+tc.host+"\r\n"+sent+"\r\n")
+			for _, want := range tc.target {
+				if !strings.Contains(body, want) {
+					t.Errorf("no %q in\n%s", want, body)
+				}
+			}
+			for _, not := range tc.absent {
+				if strings.Contains(body, not) {
+					t.Errorf("%q in\n%s", not, body)
+				}
+			}
+			fixed, _ := c.do(t, "GET", "GET /fixed HTTP/1.1\r\nHost: a\r\n\r\n")
+			for _, res := range []*http.Response{res, fixed} {
+				if d := cmp.Diff([]string{"DENY"}, res.Header.Values("X-Frame-Options")); d != "" || res.Header.Get("Server") != "" {
+					t.Errorf("answered %v", res.Header)
+				}
+			}
+		})
+	}
+}
+
+// TestOldConnection holds that a connection older than the load balancer's keep-alive ends with its next answer.
+func TestOldConnection(t *testing.T) {
+	n := newNetwork()
+	f := start(t, n, nil)
+	table := balancer(&proxy.Listener{Default: proxy.Action{Kind: proxy.FixedResponse, Status: 200}})
+	table.LoadBalancers[0].KeepAlive = time.Hour
+	f.apply(t, table)
+	c := f.dial(t, albNS, albAddr)
+	if res, _ := c.do(t, "GET", get("/")); res.Close {
+		t.Error("a young connection was ended")
+	}
+	table = balancer(&proxy.Listener{Default: proxy.Action{Kind: proxy.FixedResponse, Status: 200}})
+	table.LoadBalancers[0].KeepAlive = time.Nanosecond
+	f.apply(t, table)
+	if res, _ := c.do(t, "GET", get("/")); res.StatusCode != 200 || !res.Close {
+		t.Errorf("an old one was answered %d, its end %v", res.StatusCode, res.Close)
+	}
+}
+
+// TestSticky holds that a client stays with the target that its cookies name as long as that may be picked.
+func TestSticky(t *testing.T) {
+	n := newNetwork()
+	f := start(t, n, nil)
+	at := func(name string) proxy.Target {
+		answer := func(r *http.Request, _ string) string {
+			res := ok(name)
+			if r.URL.Path == "/login" {
+				res = strings.Replace(res, "\r\n", "\r\nSet-Cookie: session=7; HttpOnly\r\n", 1)
+			}
+			return res
+		}
+		return n.target(t, albNS, "10.0.0."+name+":80", serving(answer))
+	}
+	one, two := at("1"), at("2")
+	table := func(s *proxy.Stickiness, targets ...proxy.Target) *proxy.Table {
+		return balancer(&proxy.Listener{Default: forwardTo(&proxy.TargetGroup{ARN: albTG, Type: proxy.TargetIP, Protocol: proxy.HTTP, Sticky: s, Targets: targets})})
+	}
+	// ask returns who answered, and the cookies that were set, by name.
+	ask := func(path, cookies string) (string, map[string]*http.Cookie) {
+		t.Helper()
+		c := f.dial(t, albNS, albAddr)
+		res, body := c.do(t, "GET", "GET "+path+" HTTP/1.1\r\nHost: a\r\n"+cookies+"\r\n")
+		set := map[string]*http.Cookie{}
+		for _, k := range res.Cookies() {
+			set[k.Name] = k
+		}
+		return body, set
+	}
+	f.apply(t, table(&proxy.Stickiness{Duration: time.Hour}, one, two))
+	who, set := ask("/", "")
+	own := set["AWSALB"]
+	if own == nil || set["AWSALBCORS"] == nil || own.Value != set["AWSALBCORS"].Value || own.Path != "/" || set["AWSALBCORS"].SameSite != http.SameSiteNoneMode ||
+		time.Until(own.Expires) < 50*time.Minute {
+		t.Fatalf("cookies %v", set)
+	}
+	for range 8 {
+		if got, _ := ask("/", "Cookie: a=b\r\nCookie: x=y; AWSALB="+own.Value+"\r\n"); got != who {
+			t.Fatalf("%s answered a client of %s", got, who)
+		}
+	}
+	left := one
+	if who == "1" {
+		left = two
+	}
+	f.apply(t, table(&proxy.Stickiness{Duration: time.Hour}, left))
+	if got, set := ask("/", "Cookie: AWSALB="+own.Value+"\r\n"); got == who || set["AWSALB"] == nil || set["AWSALB"].Value == own.Value {
+		t.Errorf("without its target the client had %s and %v", got, set)
+	}
+
+	f.apply(t, table(&proxy.Stickiness{Application: "session", Duration: time.Hour}, one, two))
+	if _, set := ask("/", ""); len(set) != 0 {
+		t.Errorf("without a session: %v", set)
+	}
+	who, set = ask("/login", "")
+	bound := set["AWSALBAPP-0"]
+	if bound == nil || set["session"] == nil {
+		t.Fatalf("with a session: %v", set)
+	}
+	for range 8 {
+		if got, _ := ask("/", "Cookie: session=7; AWSALBAPP-0="+bound.Value+"\r\n"); got != who {
+			t.Fatalf("%s answered a session of %s", got, who)
+		}
+	}
+	seen := map[string]bool{}
+	for range 8 {
+		got, _ := ask("/", "Cookie: AWSALBAPP-0="+bound.Value+"\r\n")
+		seen[got] = true
+	}
+	if len(seen) != 2 {
+		t.Errorf("a session that is over stays with %v", seen)
 	}
 }

@@ -51,6 +51,7 @@ type conn struct {
 	note    proxy.Note
 	rec     proxy.Record
 	idBytes [36]byte
+	born    time.Time // when the client's connection was taken
 	start   time.Time
 	now     time.Time // as of the last look at the clock
 	date    proxy.Stamp
@@ -124,6 +125,7 @@ func (c *conn) wake() {
 func (c *conn) serve() {
 	c.load()
 	c.now = time.Now()
+	c.born = c.now
 	if c.front != nil && c.front.VPC != nil {
 		c.in.end = c.now.Add(c.srv.Timeouts.Connection)
 		c.out.end = c.in.end
@@ -199,7 +201,8 @@ func (c *conn) handle() bool {
 	}
 	c.rec.Begin(c.front, c.client, c.start)
 	c.note = proxy.Note{Front: c.front, Head: head}
-	c.closing, c.pumping = c.sock.closing.Load(), false
+	c.hop = proxy.Hop{Front: c.front, Client: c.client, Local: c.local, Now: c.start}
+	c.closing, c.pumping = c.sock.closing.Load() || c.old(), false
 	if err == nil {
 		err = c.req.Parse(head, requestLimits)
 	}
@@ -211,8 +214,7 @@ func (c *conn) handle() bool {
 		c.req.Decode(c.client.Addr())
 		c.body = newBody(c.req.Length)
 		c.closing = c.closing || c.req.Close
-		c.note.ID = proxy.RequestID(&c.req, &c.idBytes)
-		c.rec.Describe(&c.req, c.note.ID)
+		c.identify()
 		c.decide()
 	}
 	c.finish()
@@ -232,14 +234,25 @@ func (c *conn) refuse(err error) bool {
 		return false
 	}
 	c.req = proxy.Request{}
-	c.req.Minor, c.req.Method = 1, "GET"
+	c.req.Minor = 1
 	c.body = body{}
 	c.note.Head = nil
-	c.note.ID = proxy.RequestID(&c.req, &c.idBytes)
-	c.req.Method = ""
-	c.rec.Describe(&c.req, c.note.ID)
+	c.identify()
 	c.bad(status, text)
 	return true
+}
+
+// identify gives the request its id.
+func (c *conn) identify() {
+	c.note.ID = proxy.RequestID(&c.req, &c.idBytes)
+	c.hop.RequestID = c.note.ID
+	c.rec.Describe(&c.req, c.note.ID)
+}
+
+// old reports whether the client's connection has been open for as long as the load balancer allows.
+func (c *conn) old() bool {
+	b := c.front.Balancer
+	return b != nil && b.KeepAlive > 0 && c.start.Sub(c.born) >= b.KeepAlive
 }
 
 // bad refuses a request for its form and ends the connection, whose next bytes nobody can tell the meaning of.
@@ -300,7 +313,7 @@ func (c *conn) decide() {
 		c.fail(405, "")
 		return
 	}
-	c.hop = proxy.Hop{Front: c.front, Service: dest.Service, RequestID: c.note.ID, Local: c.local, Now: c.start}
+	c.hop.Service, c.hop.Listener = dest.Service, dest.Listener
 	if dest.Service != nil && proxy.Guarded(c.front.VPC, dest.Service) && !c.authorize() {
 		return
 	}
@@ -393,12 +406,12 @@ func (c *conn) act() {
 		c.failTarget(proxy.InternalError, false)
 		return
 	}
-	t := g.Pick()
+	t := g.Pick(&c.req)
 	if t == nil {
 		c.fail(503, "")
 		return
 	}
-	c.rec.Target = t.Target
+	c.rec.Target, c.hop.Member = t.Target, t
 	t.Begin()
 	defer t.End()
 	if g.Type == proxy.TargetLambda {

@@ -20,7 +20,7 @@ func (c *conn) answer(status int, contentType, location string, text []byte) {
 	b = append(append(append(b, ' '), http.StatusText(status)...), "\r\nDate: "...)
 	c.lap()
 	b = append(b, c.date.At(c.now, http.TimeFormat)...)
-	if c.front.VPC == nil {
+	if l := c.hop.Listener; c.front.VPC == nil && (l == nil || !l.HideServer) {
 		b = append(b, "\r\nServer: awselb/2.0"...)
 	}
 	if location != "" {
@@ -34,7 +34,7 @@ func (c *conn) answer(status int, contentType, location string, text []byte) {
 		b = append(b, "Content-Length: "...)
 		b = append(strconv.AppendInt(b, int64(len(text)), 10), "\r\n"...)
 	}
-	c.out.buf = proxy.AppendEnd(b, c.replyID(), c.req.Minor, c.closing)
+	c.out.buf = proxy.AppendEnd(b, &c.hop, c.req.Minor, c.closing)
 	c.write(status, text)
 }
 
@@ -73,14 +73,6 @@ func (c *conn) lostClient() {
 			c.rec.Failure = proxy.DurationExceeded
 		}
 	}
-}
-
-// replyID returns the request id as answers carry it: load balancers send none.
-func (c *conn) replyID() string {
-	if c.front.VPC == nil {
-		return ""
-	}
-	return c.note.ID
 }
 
 // fail answers with a status of our own and says why, if there is more to say than the status does.
@@ -138,7 +130,7 @@ func (c *conn) failTarget(f proxy.Failure, timeout bool) {
 
 // head appends the head of a target's answer to what is sent to the client, whose body then has the length.
 func (c *conn) head(length int64) {
-	c.out.buf = proxy.AppendResponse(c.out.buf[:0], &c.res, length, c.replyID(), c.req.Minor, c.closing)
+	c.out.buf = proxy.AppendResponse(c.out.buf[:0], &c.res, &c.hop, length, c.req.Minor, c.closing)
 	c.rec.Status = c.res.Status
 }
 
