@@ -22,6 +22,10 @@ func newWeb(h http.Handler, p allowance, log *slog.Logger) *http.Server {
 			control := http.NewResponseController(w)
 			// The connection may carry the limit of its last answer.
 			_ = control.SetWriteDeadline(time.Time{})
+			// Where a length stood beside the coding, what follows the body may be meant as a part of it.
+			if len(r.TransferEncoding) > 0 {
+				w.Header().Set("Connection", "close")
+			}
 			h.ServeHTTP(&hasty{w, control, p.answer}, r)
 		}),
 		ReadHeaderTimeout: p.header, ReadTimeout: p.request, IdleTimeout: p.next, MaxHeaderBytes: maxHeader,

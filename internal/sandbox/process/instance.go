@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"os"
 	"sync/atomic"
@@ -21,6 +22,12 @@ import (
 
 // maxConns bounds what one instance may take of the server's descriptors, on each of its two listeners.
 const maxConns = 128
+
+// A request's header is no longer than maxHeader, and has so long to come. The longest part of one is a session's token.
+const (
+	maxHeader  = 64 << 10
+	headerTime = 10 * time.Second
+)
 
 // instance is one process that runs a function, with all that belongs to it. It is made by start and ended by kill; what
 // is left of it is cleared away when the process has gone.
@@ -97,7 +104,7 @@ func (m *Manager) start(ctx context.Context, p *pool) (_ *instance, err error) {
 			return nil, fmt.Errorf("listening on %s: %w", s.address, err)
 		}
 		undo = append(undo, func() { l.Close() })
-		server := &http.Server{Handler: s.handler, ErrorLog: m.quiet}
+		server := newServer(s.handler, m.quiet)
 		in.servers = append(in.servers, server)
 		go server.Serve(newLimited(l, maxConns))
 	}
@@ -113,6 +120,12 @@ func (m *Manager) start(ctx context.Context, p *pool) (_ *instance, err error) {
 	}
 	m.wg.Go(func() { m.attend(in) })
 	return in, nil
+}
+
+// newServer answers one instance, which may send what it likes: a header has to end soon and takes little room. An instance that
+// is stopped between two requests keeps its connections.
+func newServer(h http.Handler, quiet *log.Logger) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: headerTime, MaxHeaderBytes: maxHeader, ErrorLog: quiet}
 }
 
 func (in *instance) closeServers() {

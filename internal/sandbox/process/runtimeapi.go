@@ -36,6 +36,9 @@ type answer struct {
 // runtimeAPI is the state of one instance's Runtime API: which event the function has, and whether it asked for the next
 // one. It knows nothing of processes.
 type runtimeAPI struct {
+	// reading is held by who reads a body: one at a time has room for it, however many the function sends.
+	reading sync.Mutex
+
 	mu sync.Mutex
 	// current is the event the function works on; answered says that its answer came.
 	current  *event
@@ -130,8 +133,26 @@ func deliver(w http.ResponseWriter, e *event) {
 	_, _ = w.Write(e.payload)
 }
 
+// read reads a body up to a byte over what one may have.
+func (a *runtimeAPI) read(r *http.Request) ([]byte, error) {
+	a.reading.Lock()
+	defer a.reading.Unlock()
+	return io.ReadAll(io.LimitReader(r.Body, sandbox.MaxPayload+1))
+}
+
+// works says whether the function works on an event, answered or not.
+func (a *runtimeAPI) works(id string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.current != nil && a.current.requestID == id
+}
+
 func (a *runtimeAPI) finish(w http.ResponseWriter, r *http.Request, id string, failed bool) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, sandbox.MaxPayload+1))
+	if !a.works(id) {
+		refuseCall(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
+		return
+	}
+	body, err := a.read(r)
 	if err != nil {
 		refuseCall(w, http.StatusBadRequest, "InvalidRequest", "the body could not be read")
 		return
@@ -167,7 +188,7 @@ func (a *runtimeAPI) finish(w http.ResponseWriter, r *http.Request, id string, f
 }
 
 func (a *runtimeAPI) initFailed(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, sandbox.MaxPayload))
+	body, err := a.read(r)
 	if err != nil {
 		refuseCall(w, http.StatusBadRequest, "InvalidRequest", "the body could not be read")
 		return

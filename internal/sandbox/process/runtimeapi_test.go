@@ -3,12 +3,19 @@
 package process
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -121,6 +128,84 @@ func TestRuntimeAPIEnds(t *testing.T) {
 	r := httptest.NewRequest("GET", "/2018-06-01/runtime/invocation/next", nil).WithContext(ctx)
 	cancel()
 	newRuntimeAPI(make(chan struct{})).ServeHTTP(httptest.NewRecorder(), r)
+}
+
+// Whatever an instance sends, it gets one answer or none, its server has no more in memory than one body and the headers, and what is
+// right is answered afterwards.
+func TestHostileRuntime(t *testing.T) {
+	a := newRuntimeAPI(make(chan struct{}))
+	take(t, a, &event{requestID: "r", payload: []byte("{}")})
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int64
+	server := newServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		a.ServeHTTP(w, r)
+	}), log.New(io.Discard, "", 0))
+	go func() { _ = server.Serve(newLimited(inner, maxConns)) }()
+	t.Cleanup(func() { server.Close() })
+	dial := func(raw ...string) net.Conn {
+		c, err := net.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		_ = c.SetDeadline(time.Now().Add(time.Minute))
+		go func() {
+			for _, part := range raw {
+				_, _ = io.WriteString(c, part) // it may be closed on the way
+			}
+		}()
+		return c
+	}
+	const host, response = "Host: localhost\r\n", "POST /2018-06-01/runtime/invocation/r/response HTTP/1.1\r\nHost: localhost\r\n"
+	for name, c := range map[string]struct {
+		raw  string
+		want []int
+	}{
+		"two lengths":           {response + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", []int{400}},
+		"a bad chunk":           {response + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", []int{400}},
+		"a null byte":           {response + "a: \x00\r\n\r\n", []int{400}},
+		"a long header":         {response + "a: " + strings.Repeat("a", 4*maxHeader), []int{431}},
+		"no invocation":         {"POST /2018-06-01/runtime/invocation/x/response HTTP/1.1\r\n" + host + "Content-Length: 99999999\r\n\r\n", []int{400}},
+		"an event's escape":     {"POST /2018-06-01/runtime/invocation/..%2fr/response HTTP/1.1\r\n" + host + "Content-Length: 0\r\n\r\n", []int{400, 404}},
+		"another method":        {"DELETE /2018-06-01/runtime/invocation/next HTTP/1.1\r\n" + host + "\r\n", []int{404}},
+		"authority form":        {"CONNECT localhost:80 HTTP/1.1\r\n" + host + "\r\n", []int{404}},
+		"the preface of HTTP/2": {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", []int{400, 404, 505}},
+	} {
+		res, err := http.ReadResponse(bufio.NewReader(dial(c.raw)), nil)
+		if err != nil || !slices.Contains(c.want, res.StatusCode) {
+			t.Errorf("%s: %v, %v, want %v", name, res, err, c.want)
+		}
+	}
+	const many = maxConns - 16
+	body := strings.Repeat("a", 1<<20)
+	var before, with runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	asked.Store(0)
+	var crowd []net.Conn
+	for range many {
+		crowd = append(crowd, dial(response+fmt.Sprintf("Content-Length: %d\r\n\r\n", sandbox.MaxPayload), body))
+	}
+	for asked.Load() < many {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(100 * time.Millisecond) // what could be read by now would be
+	runtime.GC()
+	runtime.ReadMemStats(&with)
+	if grown := int64(with.HeapAlloc) - int64(before.HeapAlloc); grown > many*(maxHeader+32<<10)+3*sandbox.MaxPayload {
+		t.Errorf("%d bodies that do not end take %d MiB", many, grown>>20)
+	}
+	for _, c := range crowd {
+		c.Close()
+	}
+	res, err := http.ReadResponse(bufio.NewReader(dial(response+"Content-Length: 2\r\n\r\n{}")), nil)
+	if err != nil || res.StatusCode != http.StatusAccepted {
+		t.Errorf("what is right: %v, %v", res, err)
+	}
 }
 
 func FuzzRuntimeAPI(f *testing.F) {
