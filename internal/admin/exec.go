@@ -114,11 +114,7 @@ func (e *ExecServer) serve(ctx context.Context, conn *net.UnixConn) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		for _, f := range stdio {
-			f.Close()
-		}
-	}()
+	defer closeAll(stdio)
 	if len(cmd.Args) == 0 {
 		return fault.New(fault.Invalid, "", "There is no command to run.")
 	}
@@ -132,6 +128,8 @@ func (e *ExecServer) serve(ctx context.Context, conn *net.UnixConn) error {
 	}
 	defer e.close(ctx, ni.ID)
 	p, err := e.runner.Start(ctx, ni.ID, cmd, int(cred.Uid), int(cred.Gid), stdio)
+	// The program has them now: its output ends with it, however long its interface takes to go.
+	closeAll(stdio)
 	if err != nil {
 		return err
 	}
@@ -156,6 +154,12 @@ func (e *ExecServer) serve(ctx context.Context, conn *net.UnixConn) error {
 	// A client that is gone does not want to know.
 	_ = json.NewEncoder(conn).Encode(ExecMessage{Exit: &code})
 	return nil
+}
+
+func closeAll(files [3]*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
 }
 
 // open makes the interface the program lives behind. With an interface it returns an error that leaves open whether it was made.

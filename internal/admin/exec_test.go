@@ -3,11 +3,17 @@ package admin
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"trellis/internal/state"
 	"trellis/internal/store"
@@ -104,4 +110,75 @@ func TestUncertainInterfaceGoes(t *testing.T) {
 		view.Close()
 		_ = kv.Close()
 	})
+}
+
+// stuck commits nothing once it is told to, until it is let go.
+type stuck struct {
+	*mem.Store
+	from int64 // commits that pass
+	free chan struct{}
+}
+
+func (s *stuck) Commit(ctx context.Context, reads []store.Read, writes []store.Write) (int64, error) {
+	if s.from--; s.from < 0 {
+		<-s.free
+	}
+	return s.Store.Commit(ctx, reads, writes)
+}
+
+// ended is a program that ends at once.
+type ended struct{}
+
+func (ended) Start(context.Context, string, Command, int, int, [3]*os.File) (Process, error) {
+	return ended{}, nil
+}
+func (ended) Signal(os.Signal) error { return nil }
+func (ended) Wait() (int, error)     { return 0, nil }
+
+// A program's output ends with the program, even if the store does not let go of its interface for long: who reads it to its end
+// would wait for the store.
+func TestOutputEndsWithProgram(t *testing.T) {
+	kv := &stuck{Store: mem.New(), from: 2, free: make(chan struct{})}
+	t.Cleanup(func() { _ = kv.Close() })
+	view := withSubnet(t, kv)
+	t.Cleanup(view.Close)
+	e := NewExecServer("host", view, ended{}, slog.New(slog.DiscardHandler))
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends [2]*net.UnixConn
+	for i, fd := range pair {
+		f := os.NewFile(uintptr(fd), "exec")
+		c, err := net.FileConn(f)
+		if err = errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		ends[i] = c.(*net.UnixConn)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd := int(w.Fd())
+	if _, _, err := ends[0].WriteMsgUnix([]byte(`{"Subnet":"subnet-1","Args":["true"]}`+"\n"), unix.UnixRights(fd, fd, fd), nil); err != nil {
+		t.Fatal(err)
+	}
+	_ = w.Close()
+	served := make(chan error, 1)
+	go func() { served <- e.serve(t.Context(), ends[1]) }()
+	if err := r.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(r); err != nil || len(text) > 0 {
+		t.Errorf("the program's output is %q, %v", text, err)
+	}
+	close(kv.free)
+	if err := errors.Join(<-served, r.Close()); err != nil {
+		t.Error(err)
+	}
+	if left := Stale(view.Snapshot(), "host"); len(left) > 0 {
+		t.Errorf("%v stays", left)
+	}
 }
