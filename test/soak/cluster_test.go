@@ -64,7 +64,7 @@ func TestClusterOfThree(t *testing.T) {
 		t.Skipf("there is no data plane here: %s", st.Why)
 	}
 	by := &members{}
-	d := &driver{t: t, server: s, by: by, zone: &zone{owner: s.account(t, "owner"), guest: s.account(t, "guest")}}
+	d := newDriver(t, s, by)
 	// The first life is over before anything happens, so that a harm is not over before there is a zone to ask.
 	d.live(0)
 	done := make(chan struct{})

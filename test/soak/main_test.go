@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,9 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/ram"
 	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
 
 	"trellis/test/cluster"
@@ -38,8 +36,11 @@ const probeArgument = "trellis-soak-probe"
 
 func TestMain(m *testing.M) {
 	cluster.Member()
-	if len(os.Args) == 3 && os.Args[1] == probeArgument {
-		os.Exit(ask(os.Args[2]))
+	if len(os.Args) > 2 && os.Args[1] == probeArgument {
+		for _, url := range os.Args[2:] {
+			fmt.Println(ask(url))
+		}
+		return
 	}
 	code, err := run(m)
 	if err != nil {
@@ -57,28 +58,24 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// ask prints what a URL answers.
-func ask(url string) int {
+// ask says what a URL answers, in a line.
+func ask(url string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		fmt.Println(err)
-		return 1
+		return err.Error()
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		fmt.Println(err)
-		return 0
+		return err.Error()
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK {
-		fmt.Println(res.StatusCode, err)
-		return 0
+	if err != nil {
+		return err.Error()
 	}
-	fmt.Println(res.StatusCode, string(body))
-	return 0
+	return strings.ReplaceAll(fmt.Sprint(res.StatusCode, " ", string(body)), "\n", " ")
 }
 
 // scratch is this run's own directory.
@@ -132,5 +129,5 @@ func (s *server) profile(t *testing.T, id, name string) *account {
 	}
 	c.HTTPClient = sdk.HTTP(40 * time.Second)
 	c.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
-	return &account{id: id, name: name, ec2: ec2.NewFromConfig(c), lattice: vpclattice.NewFromConfig(c), ram: ram.NewFromConfig(c), iam: iam.NewFromConfig(c), lambda: lambda.NewFromConfig(c)}
+	return &account{id: id, name: name, endpoint: s.endpoint, config: c, ec2: ec2.NewFromConfig(c), lattice: vpclattice.NewFromConfig(c)}
 }

@@ -10,12 +10,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"trellis/test/kernel"
 	"trellis/test/process"
 )
 
@@ -171,29 +173,56 @@ type status struct {
 
 func (s *server) status(t *testing.T) status {
 	t.Helper()
-	out, err := s.run(t.Context(), "status", "--json")
-	var st status
-	if err == nil {
-		err = json.Unmarshal(out, &st)
-	}
+	st, err := s.said(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return st
 }
 
+func (s *server) said(ctx context.Context) (st status, err error) {
+	out, err := s.run(ctx, "status", "--json")
+	if err == nil {
+		err = json.Unmarshal(out, &st)
+	}
+	return st, err
+}
+
 // rest is the status once the host has applied everything that is stored.
 func (s *server) rest(t *testing.T) status {
 	t.Helper()
+	st, err := s.applied(t.Context())
+	if err != nil {
+		t.Error(err)
+	}
+	return st
+}
+
+func (s *server) applied(ctx context.Context) (st status, err error) {
 	for range 500 {
-		if st := s.status(t); st.Applied == st.Revision {
-			return st
+		if st, err = s.said(ctx); err != nil || st.Applied == st.Revision {
+			return st, err
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	st := s.status(t)
-	t.Errorf("the host has applied revision %d, %d is stored\n%s", st.Applied, st.Revision, s.tail())
-	return st
+	return st, fmt.Errorf("the host has applied revision %d, %d is stored\n%s", st.Applied, st.Revision, s.tail())
+}
+
+// settled is what the kernel holds for the server once that does not change any more.
+func (s *server) settled() ([]string, error) {
+	var before []string
+	for range 100 {
+		if _, err := s.applied(context.Background()); err != nil {
+			return nil, err
+		}
+		now, err := kernel.State(s.cmd.Process.Pid)
+		if err != nil || slices.Equal(before, now) {
+			return now, err
+		}
+		before = now
+		time.Sleep(20 * time.Millisecond)
+	}
+	return nil, errors.New("what the kernel holds for the server does not come to rest")
 }
 
 // family is a process with its descendants, each with its start time, and the network namespaces they hold. The others are all
