@@ -81,7 +81,7 @@ func ruleID(a attributes) string {
 // as where a function's archive is.
 var forgotten = []string{
 	"aws_iam_role", "aws_iam_user", "aws_lambda_alias", "aws_lambda_function", "aws_lambda_permission", "aws_security_group", "aws_vpc_peering_connection",
-	"aws_vpc_peering_connection_accepter", "aws_organizations_account", "aws_default_route_table", "aws_lb_target_group", "aws_cloudwatch_log_group",
+	"aws_vpc_peering_connection_accepter", "aws_organizations_account", "aws_default_route_table", "aws_lb_target_group", "aws_cloudwatch_log_group", "aws_lb_listener",
 }
 
 // reimport makes the program forget all it can import, and import it.

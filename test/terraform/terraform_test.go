@@ -86,6 +86,8 @@ func landingZone(t *testing.T, s *server, c *tool) {
 		"module.blue.module.network.aws_vpc.this":                          "update",
 		"module.green.aws_vpclattice_service_network_vpc_association.this": "update",
 	})
+	c.reimport()
+	c.unchanged("after the import")
 	t.Logf("%s", s.lookAt("table"))
 }
 

@@ -1,16 +1,8 @@
 package main
 
 import (
-	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-
-	"landing-zone/demo/server"
-	"landing-zone/demo/zone"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -19,110 +11,76 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/vpclattice/types"
 )
 
-// TestPrivilegedCLIExample runs the steps of examples/cli: a team's, or with TRELLIS_EVERYTHING all of them and the 17 requests.
+// TestPrivilegedCLIExample runs the steps of examples/cli: a team's and again, or with TRELLIS_EVERYTHING all of them as its README has
+// them: up with a VPC and a service network that are there, again without a change, another stage, another name and back, the 17
+// requests, and down.
 func TestPrivilegedCLIExample(t *testing.T) {
-	t.Parallel()
-	python := environment(t, "../../../test/boto3/requirements.txt")
-	program := programs(t)
-	dir := t.TempDir()
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	s, err := server.Start(t.Context(), program, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
+	const script = "../../cli/zone.sh"
+	tried(t, func(e example) {
+		if !everything {
+			e.offer()
+			asBefore := e.nothingLeft()
+			e.says("", script, "team", "Blue")
+			again := e.says("", script, "team", "Blue")
+			if !strings.HasPrefix(again, "zone.sh team Blue: nothing to do; ") {
+				t.Errorf("a second time it says %q", again)
+			}
+			e.asks("HTTP Error 404: Not Found")
+			e.says("", script, "down", "Blue")
+			asBefore()
+			return
 		}
-	}()
-	z := zone.Zone{Server: s.CLI, Profiles: s.Profiles, Probe: "../build/probe"}
-	accounts, err := z.Accounts(t.Context(), t.Output())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !everything {
-		offer(t, z, accounts["blue"])
-	}
-	before, err := z.Inventory(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	steps := func(args ...string) {
-		t.Helper()
-		c := exec.CommandContext(t.Context(), "../../cli/zone.sh", args...)
-		c.Env = append(os.Environ(), "AWS_CONFIG_FILE="+s.Profiles, "PATH="+filepath.Dir(python)+":"+os.Getenv("PATH"))
-		if out, err := c.CombinedOutput(); err != nil {
-			t.Errorf("zone.sh %s: %v\n%s", strings.Join(args, " "), err, out)
-		}
-	}
-	if everything {
-		steps("up")
-		rows, err := z.Table(t.Context())
-		if err != nil {
-			t.Error(err)
-		}
-		for _, row := range rows {
-			if !row.AsExpected {
-				t.Errorf("%s, %s: %s, want %s: %s", row.From, row.Request, row.Got, row.Expected, row.Why)
+		asBefore := e.nothingLeft()
+		vpc, network := e.made()
+		for _, run := range []struct {
+			settings []string
+			says     string
+		}{
+			{nil, "zone.sh up: 125 changes, "},
+			{nil, "zone.sh up: nothing to do; "},
+			{[]string{"STAGE=test"}, "zone.sh up: 9 changes, "},
+			{[]string{"STAGE=test", "SERVICE=directory-service"}, "zone.sh up: 11 changes, "},
+			{[]string{"STAGE=test"}, "zone.sh up: 11 changes, "},
+		} {
+			if said := e.says("", "env", append(run.settings, script, "up")...); !strings.HasPrefix(said, run.says) {
+				t.Errorf("up with %v says %q, want %q", run.settings, said, run.says)
 			}
 		}
-		steps("down")
-	} else {
-		steps("team", "Blue")
-		asks(t, z, "HTTP Error 404: Not Found")
-		steps("down", "Blue")
-	}
-	after, err := z.Inventory(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if lines, _ := zone.Differences(before, after); len(lines) > 0 {
-		t.Errorf("not as before:\n%s", strings.Join(lines, "\n"))
-	}
+		e.meddles()
+		if said := e.says("", "env", "STAGE=test", script, "up"); !strings.HasPrefix(said, "zone.sh up: 1 changes, ") {
+			t.Errorf("up without the policy says %q", said)
+		}
+		e.holds(vpc, network)
+		e.table()
+		e.says("", script, "down")
+		asBefore()
+	})
 }
 
 // offer makes what a team finds of the shared account: a network, shared with it, and in it a service that has nothing to say.
-func offer(t *testing.T, z zone.Zone, team string) {
-	t.Helper()
-	config, err := z.Config(t.Context(), "shared-services")
-	if err != nil {
-		t.Fatal(err)
-	}
+func (e example) offer() {
+	e.Helper()
+	config := e.config("shared-services")
 	l := vpclattice.NewFromConfig(config)
-	network := call(t, l.CreateServiceNetwork, &vpclattice.CreateServiceNetworkInput{Name: aws.String("blue-service-network")})
-	service := call(t, l.CreateService, &vpclattice.CreateServiceInput{Name: aws.String("shared-service")})
-	call(t, l.CreateListener, &vpclattice.CreateListenerInput{
+	network := call(e.T, l.CreateServiceNetwork, &vpclattice.CreateServiceNetworkInput{Name: aws.String("blue-service-network")})
+	service := call(e.T, l.CreateService, &vpclattice.CreateServiceInput{Name: aws.String("shared-service")})
+	call(e.T, l.CreateListener, &vpclattice.CreateListenerInput{
 		ServiceIdentifier: service.Id, Name: aws.String("http"), Protocol: types.ListenerProtocolHttp,
 		DefaultAction: &types.RuleActionMemberFixedResponse{Value: types.FixedResponseAction{StatusCode: aws.Int32(404)}},
 	})
-	call(t, l.CreateServiceNetworkServiceAssociation, &vpclattice.CreateServiceNetworkServiceAssociationInput{
+	call(e.T, l.CreateServiceNetworkServiceAssociation, &vpclattice.CreateServiceNetworkServiceAssociationInput{
 		ServiceIdentifier: service.Id, ServiceNetworkIdentifier: network.Id,
 	})
-	call(t, ram.NewFromConfig(config).CreateResourceShare, &ram.CreateResourceShareInput{
-		Name: aws.String("BlueLatticeRamShare"), ResourceArns: []string{*network.Arn}, Principals: []string{team},
+	call(e.T, ram.NewFromConfig(config).CreateResourceShare, &ram.CreateResourceShareInput{
+		Name: aws.String("BlueLatticeRamShare"), ResourceArns: []string{*network.Arn}, Principals: []string{e.accounts["blue"]},
 	})
 }
 
 // asks holds that the team's function, which asks the service, fails so.
-func asks(t *testing.T, z zone.Zone, want string) {
-	t.Helper()
-	config, err := z.Config(t.Context(), "blue")
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := call(t, lambda.NewFromConfig(config).Invoke, &lambda.InvokeInput{FunctionName: aws.String("BlueFunction")})
+func (e example) asks(want string) {
+	e.Helper()
+	out := call(e.T, lambda.NewFromConfig(e.config("blue")).Invoke, &lambda.InvokeInput{FunctionName: aws.String("BlueFunction")})
 	if !strings.Contains(string(out.Payload), want) {
-		t.Errorf("the function answers %s, want %s", out.Payload, want)
+		e.Errorf("the function answers %s, want %s", out.Payload, want)
 	}
-}
-
-// call fails the test where the operation does.
-func call[In, Out, Options any](t *testing.T, operation func(context.Context, *In, ...func(*Options)) (*Out, error), in *In) *Out {
-	t.Helper()
-	out, err := operation(t.Context(), in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
 }
