@@ -24,10 +24,11 @@ import (
 
 const region = "us-east-1"
 
-// Waiters wait so long, and ask so often; by themselves they ask every quarter of a minute.
+// Waiters wait so long, and ask so often; by themselves they ask every quarter of a minute. What has no waiter is asked for so many times.
 const (
-	wait = 30 * time.Second
-	soon = 50 * time.Millisecond
+	wait     = 30 * time.Second
+	soon     = 50 * time.Millisecond
+	attempts = 200
 )
 
 // account is a caller's clients, all made from its profile as a user's are.
@@ -129,11 +130,11 @@ func pages[Out, Option, Item any](t *testing.T, p pager[Out, Option], get func(O
 
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for range 200 {
+	for range attempts {
 		if done() {
 			return
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(soon)
 	}
 	t.Fatalf("%s did not come to be", what)
 }

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/vpclattice/types"
 	"github.com/aws/smithy-go"
@@ -196,10 +197,12 @@ func (p *provider) line(line string) error {
 		return p.ask(operation, in, then)
 	}
 	var err error
-	eventually(p.T, line, func() bool {
-		err = p.ask(operation, in, then)
-		return err == nil
-	})
+	for range attempts {
+		if err = p.ask(operation, in, then); err == nil {
+			break
+		}
+		time.Sleep(soon)
+	}
 	return err
 }
 

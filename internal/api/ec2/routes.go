@@ -135,10 +135,6 @@ func (h hop) absent() error {
 	return missing("gatewayId")
 }
 
-func noRoute(table string, d destination) error {
-	return fault.New(fault.NotFound, "InvalidRoute.NotFound", "no route with destination-cidr-block %s in route table %s", d, table)
-}
-
 var linkLocal = netip.MustParsePrefix("169.254.168.0/22")
 
 // newRoute returns the route of the table to the destination, checked against the VPC's own blocks.
@@ -237,7 +233,7 @@ func (a *API) ReplaceRoute(ctx context.Context, in *ec2.ReplaceRouteInput) (*ec2
 			return err
 		}
 		if i < 0 {
-			return noRoute(t.ID, d)
+			return fault.New(fault.Invalid, "InvalidParameterValue", "There is no route defined for '%s' in the route table. Use CreateRoute instead.", d)
 		}
 		r, err := a.newRoute(tx, t, d, h)
 		if err != nil {
@@ -270,7 +266,7 @@ func (a *API) DeleteRoute(ctx context.Context, in *ec2.DeleteRouteInput) (*ec2.D
 			if v, ok := state.VPCs.Get(tx, t.VPC); ok && isLocal(v, d) {
 				return invalid("cannot remove local route %s in route table %s", d, t.ID)
 			}
-			return noRoute(t.ID, d)
+			return fault.New(fault.NotFound, "InvalidRoute.NotFound", "no route with destination-cidr-block %s in route table %s", d, t.ID)
 		}
 		t.Routes = slices.Delete(slices.Clone(t.Routes), i, i+1)
 		state.RouteTables.Put(tx, t)

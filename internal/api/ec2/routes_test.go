@@ -103,7 +103,7 @@ func TestRoutes(t *testing.T) {
 	_, err = e.DeleteRoute(ctx, &ec2.DeleteRouteInput{RouteTableId: &table, DestinationCidrBlock: new("10.0.0.0/16")})
 	wants(t, err, "InvalidParameterValue")
 	_, err = e.ReplaceRoute(ctx, &ec2.ReplaceRouteInput{RouteTableId: &table, DestinationCidrBlock: new("9.0.0.0/8"), GatewayId: &gw})
-	wants(t, err, "InvalidRoute.NotFound")
+	wants(t, err, "InvalidParameterValue")
 }
 
 func TestRouteTableAssociations(t *testing.T) {
