@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,32 +14,34 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"trellis/test/kernel"
+	"trellis/test/process"
 )
 
 // held opens the network namespaces that the server holds.
 func (s *server) held(t *testing.T) []netns.NsHandle {
 	t.Helper()
-	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", s.cmd.Process.Pid))
+	all, err := kernel.Open(s.cmd.Process.Pid)
+	t.Cleanup(func() {
+		for _, h := range all {
+			_ = h.Close()
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]bool{}
-	if own, err := os.Readlink("/proc/self/ns/net"); err == nil {
-		seen[own] = true
+	return all
+}
+
+// state is what the kernel holds in them.
+func (s *server) state(t *testing.T) []string {
+	t.Helper()
+	state, err := kernel.State(s.cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
 	}
-	var out []netns.NsHandle
-	for _, l := range links {
-		to, err := os.Readlink(l)
-		if err != nil || !strings.HasPrefix(to, "net:[") || seen[to] {
-			continue
-		}
-		seen[to] = true
-		if h, err := netns.GetFromPath(l); err == nil {
-			t.Cleanup(func() { h.Close() })
-			out = append(out, h)
-		}
-	}
-	return out
+	return state
 }
 
 // place is a namespace of the server as somebody else reaches it.
@@ -89,7 +90,12 @@ func (p place) each(kind string, do func(netlink.Link) error) error {
 	return err
 }
 
-// What somebody takes away under a running server is put back, and packets flow again.
+// set changes a setting of the kernel.
+func (p place) set(path, value string) error {
+	return kernel.Within(p.ns, func() error { return os.WriteFile("/proc/sys/net/"+path, []byte(value), 0) })
+}
+
+// What somebody takes away or adds under a running server is put right, and packets flow again.
 func TestPrivilegedThingsDeletedByHand(t *testing.T) {
 	s := start(t, 0)
 	z := s.zone(t)
@@ -98,17 +104,17 @@ func TestPrivilegedThingsDeletedByHand(t *testing.T) {
 		t.Fatalf("before: %s", got)
 	}
 	router, workload := s.find(t, z.address)
+	s.nameless(t)
 	loopback, err := router.LinkByName("lo")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var routers, workloads string
+	var whole []string
 	eventually(t, "rest", func() bool {
-		before := routers + workloads
-		routers, workloads = router.shape(t), workload.shape(t)
-		return before == routers+workloads
+		before := whole
+		whole = s.state(t)
+		return slices.Equal(before, whole)
 	})
-	t.Logf("the VPC: %s; the target: %s", routers, workloads)
 	for _, harm := range []struct {
 		name string
 		do   func() error
@@ -161,17 +167,54 @@ func TestPrivilegedThingsDeletedByHand(t *testing.T) {
 			c.FlushRuleset()
 			return c.Flush()
 		}},
+		{"a rule of each chain", func() error {
+			c, err := nftables.New(nftables.WithNetNSFd(int(router.ns)))
+			if err != nil {
+				return err
+			}
+			chains, err := c.ListChains()
+			for _, chain := range chains {
+				rules, rerr := c.GetRules(chain.Table, chain)
+				if err = errors.Join(err, rerr); len(rules) > 0 {
+					err = errors.Join(err, c.DelRule(rules[0]))
+				}
+			}
+			return errors.Join(err, c.Flush())
+		}},
+		{"a table of somebody's own", func() error {
+			c, err := nftables.New(nftables.WithNetNSFd(int(router.ns)))
+			if err != nil {
+				return err
+			}
+			drop := nftables.ChainPolicyDrop
+			c.AddChain(&nftables.Chain{Name: "all", Table: c.AddTable(&nftables.Table{Name: "foreign", Family: nftables.TableFamilyINet}),
+				Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookForward, Priority: nftables.ChainPriorityFilter, Policy: &drop})
+			return c.Flush()
+		}},
+		{"an address of somebody's own", func() error {
+			return workload.each("veth", func(l netlink.Link) error {
+				return workload.AddrAdd(l, &netlink.Addr{IPNet: &net.IPNet{IP: net.IPv4(10, 9, 9, 9), Mask: net.CIDRMask(32, 32)}})
+			})
+		}},
+		{"a route of somebody's own", func() error {
+			return router.RouteAdd(&netlink.Route{Dst: &net.IPNet{IP: net.IPv4(10, 9, 0, 0), Mask: net.CIDRMask(16, 32)}, Type: unix.RTN_BLACKHOLE})
+		}},
+		{"forwarding off", func() error { return router.set("ipv4/ip_forward", "0") }},
+		{"reverse paths filtered", func() error { return router.set("ipv4/conf/all/rp_filter", "1") }},
 	} {
 		t.Run(harm.name, func(t *testing.T) {
 			if err := harm.do(); err != nil {
 				t.Fatal(err)
 			}
-			var r, w string
-			took := eventually(t, "the whole network", func() bool {
-				r, w = router.shape(t), workload.shape(t)
-				return r == routers && w == workloads
-			})
-			t.Logf("whole after %v", took.Round(time.Millisecond))
+			began, missing := time.Now(), "what was done"
+			for missing != "" && time.Since(began) < 30*time.Second {
+				time.Sleep(20 * time.Millisecond)
+				missing = kernel.Difference(whole, s.state(t))
+			}
+			if missing != "" {
+				t.Fatalf("it is not put right:\n%s", missing)
+			}
+			t.Logf("whole after %v", time.Since(began).Round(time.Millisecond))
 			if got := p.get(t, z.url("/")); got != fine {
 				t.Errorf("afterwards: %s", got)
 			}
@@ -180,38 +223,25 @@ func TestPrivilegedThingsDeletedByHand(t *testing.T) {
 	s.alive(t)
 }
 
-// shape counts what is in a namespace, but for what it remembers of packets.
-func (p place) shape(t *testing.T) string {
+// nameless holds that a namespace has no name and no mount by which somebody could delete it, and what the server starts no cgroup.
+func (s *server) nameless(t *testing.T) {
 	t.Helper()
-	links, err := p.LinkList()
-	up := 0
-	for _, l := range links {
-		if l.Attrs().Flags&net.FlagUp != 0 {
-			up++
-		}
-	}
-	addrs, err1 := p.AddrList(nil, netlink.FAMILY_ALL)
-	all, err2 := p.RouteListFiltered(netlink.FAMILY_V4, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
-	routes := slices.DeleteFunc(all, func(r netlink.Route) bool { return r.Protocol == unix.RTPROT_KERNEL })
-	rules, err3 := p.RuleList(netlink.FAMILY_ALL)
-	near, err4 := p.NeighList(0, 0)
-	near = slices.DeleteFunc(near, func(n netlink.Neigh) bool { return n.State != netlink.NUD_PERMANENT })
-	c, err5 := nftables.New(nftables.WithNetNSFd(int(p.ns)))
-	if err := errors.Join(err, err1, err2, err3, err4, err5); err != nil {
-		t.Fatal(err)
-	}
-	chains, err := c.ListChains()
-	if err != nil {
-		t.Fatal(err)
-	}
-	filters := 0
-	for _, chain := range chains {
-		found, err := c.GetRules(chain.Table, chain)
-		if err != nil && !errors.Is(err, unix.ENOENT) {
+	read := func(pid any, name string) string {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%v/%s", pid, name))
+		if err != nil {
 			t.Fatal(err)
 		}
-		filters += len(found)
+		return string(text)
 	}
-	return fmt.Sprintf("%d links up, %d addresses, %d routes, %d policy rules, %d neighbours, %d chains with %d rules",
-		up, len(addrs), len(routes), len(rules), len(near), len(chains), filters)
+	namespaces := process.Namespaces(s.cmd.Process.Pid)
+	for _, pid := range append(process.Children(s.cmd.Process.Pid), s.cmd.Process.Pid) {
+		for line := range strings.Lines(read(pid, "mountinfo")) {
+			if f := strings.Fields(line); namespaces[f[3]] {
+				t.Errorf("process %d has a namespace mounted: %s", pid, line)
+			}
+		}
+		if got, want := read(pid, "cgroup"), read("self", "cgroup"); got != want {
+			t.Errorf("process %d is in a cgroup of its own: %s, want %s", pid, got, want)
+		}
+	}
 }

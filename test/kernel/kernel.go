@@ -67,12 +67,6 @@ func State(pid int) ([]string, error) {
 	return out, err
 }
 
-// Text is what the kernel holds in a namespace.
-func Text(ns netns.NsHandle) (string, error) {
-	text, _, err := read(ns)
-	return text, err
-}
-
 // Difference is what two states do not share, line by line where a namespace is in both under the same first line; empty if nothing.
 func Difference(before, after []string) string {
 	was, is := byTitle(before), byTitle(after)
@@ -114,8 +108,8 @@ func byTitle(state []string) map[string]string {
 	return out
 }
 
-// read reads a namespace, and says whether it is that of an instance of a function.
-func read(ns netns.NsHandle) (text string, instance bool, err error) {
+// Within does something on a thread that is in a namespace.
+func Within(ns netns.NsHandle, do func() error) error {
 	runtime.LockOSThread()
 	home, err := netns.Get()
 	if err == nil {
@@ -123,14 +117,23 @@ func read(ns netns.NsHandle) (text string, instance bool, err error) {
 	}
 	if err != nil {
 		runtime.UnlockOSThread()
-		return "", false, err
+		return err
 	}
-	text, instance, err = here()
+	err = do()
 	if back := errors.Join(netns.Set(home), home.Close()); back != nil {
 		// The thread stays locked, and ends with the goroutine.
-		return "", false, errors.Join(err, back)
+		return errors.Join(err, back)
 	}
 	runtime.UnlockOSThread()
+	return err
+}
+
+// read reads a namespace, and says whether it is that of an instance of a function.
+func read(ns netns.NsHandle) (text string, instance bool, err error) {
+	err = Within(ns, func() (err error) {
+		text, instance, err = here()
+		return err
+	})
 	return text, instance, err
 }
 

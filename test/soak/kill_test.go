@@ -104,7 +104,7 @@ func (k *killer) run(n int) {
 		}
 		time.Sleep(rand.N(600 * time.Millisecond))
 		kill := k.once
-		if k.calling != nil && i%4 == 0 {
+		if k.calling != nil && i%5 == 0 {
 			kill = k.compare
 		}
 		if err := kill(); err != nil {
@@ -112,6 +112,9 @@ func (k *killer) run(n int) {
 			k.err = err
 			k.mu.Unlock()
 			return
+		}
+		if i%100 == 99 {
+			k.t.Logf("%d kills, %d with the kernel compared", k.kills(), k.compared)
 		}
 	}
 }

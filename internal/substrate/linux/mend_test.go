@@ -1,9 +1,11 @@
 package linux
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 )
 
@@ -26,6 +28,14 @@ func TestPrivilegedMend(t *testing.T) {
 		}
 		return l
 	}
+	set := func(n *Namespace, path, value string) error {
+		return n.Do(func() error { return writeSetting(path, value) })
+	}
+	links, err := router.rt.LinkList()
+	if err != nil {
+		t.Fatal(err)
+	}
+	toInterface := links[slices.IndexFunc(links, func(l netlink.Link) bool { return l.Type() == "veth" })].Attrs().Name
 	for _, harm := range []struct {
 		name string
 		harm func() error
@@ -37,6 +47,16 @@ func TestPrivilegedMend(t *testing.T) {
 		{"guest's link deleted", func() error { return interfaces.rt.LinkDel(link(interfaces, g.plan.Link.A.Name)) }},
 		{"guest's link deleted inside", func() error { return g.rt.LinkDel(link(g.Namespace, g.plan.Link.B.Name)) }},
 		{"guest's link down", func() error { return g.rt.LinkSetDown(link(g.Namespace, g.plan.Link.B.Name)) }},
+		{"forwarding off", func() error { return set(router, "ipv4/ip_forward", "0") }},
+		{"a link's forwarding off", func() error { return set(router, "ipv4/conf/"+toInterface+"/forwarding", "0") }},
+		{"reverse paths filtered", func() error { return set(router, "ipv4/conf/all/rp_filter", "1") }},
+		{"an interface forwards no more", func() error { return set(interfaces, "ipv4/ip_forward", "0") }},
+		{"a table of somebody's own", func() error {
+			drop := nftables.ChainPolicyDrop
+			t := router.nft.AddTable(&nftables.Table{Name: "foreign", Family: nftables.TableFamilyINet})
+			router.nft.AddChain(&nftables.Chain{Name: "input", Table: t, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput, Priority: nftables.ChainPriorityFilter, Policy: &drop})
+			return router.nft.Flush()
+		}},
 		{"interface's link down", func() error { return interfaces.rt.LinkSetDown(link(interfaces, "eth0")) }},
 	} {
 		t.Run(harm.name, func(t *testing.T) {

@@ -95,6 +95,9 @@ func (h *Host) observeLinks(r *realm) error {
 	if err := r.mendLoopback(links, addresses, &h.writes); err != nil {
 		return err
 	}
+	if err := r.ns.Do(func() error { return mendSettings(r.kind, links, &h.writes) }); err != nil {
+		return err
+	}
 	if err := r.guests.mend(links); err != nil {
 		return err
 	}

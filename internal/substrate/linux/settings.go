@@ -3,8 +3,10 @@ package linux
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"trellis/internal/substrate"
@@ -55,22 +57,63 @@ func settings(kind substrate.NamespaceKind) []setting {
 	return s
 }
 
-// writeSettings applies them to the namespace of the calling thread.
+// linkSettings are the switches of a link that was born under those.
+func linkSettings(kind substrate.NamespaceKind, link string) []setting {
+	forward, filter := "0", "0"
+	if kind.Forwards() {
+		forward = "1"
+	}
+	if kind == substrate.KindShared {
+		filter = "1"
+	}
+	return []setting{
+		{path: "ipv4/conf/" + link + "/forwarding", value: forward, optional: true},
+		{path: "ipv4/conf/" + link + "/rp_filter", value: filter, optional: true},
+	}
+}
+
+// writeSettings applies the settings to the namespace of the calling thread.
 func writeSettings(kind substrate.NamespaceKind, writes *atomic.Int64) error {
 	for _, s := range settings(kind) {
 		writes.Add(1)
-		err := writeSetting(s.path, s.value)
-		if err != nil && s.instead != "" {
-			err = writeSetting(s.path, s.instead)
-		}
-		if s.optional && errors.Is(err, unix.ENOENT) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("kernel setting net/%s: %w", s.path, err)
+		if err := s.write(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// mendSettings writes those again that are not as they were written, in the namespace of the calling thread. They are looked at in
+// their order: the kernel changes some with others.
+func mendSettings(kind substrate.NamespaceKind, links []netlink.Link, writes *atomic.Int64) error {
+	all := settings(kind)
+	for _, l := range links {
+		if l.Attrs().Name != "lo" { // born before them
+			all = append(all, linkSettings(kind, l.Attrs().Name)...)
+		}
+	}
+	for _, s := range all {
+		have, err := readSetting(s.path)
+		if err == nil && (have == s.value || s.instead != "" && have == s.instead) || s.optional && errors.Is(err, unix.ENOENT) {
+			continue
+		}
+		writes.Add(1)
+		if err := s.write(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s setting) write() error {
+	err := writeSetting(s.path, s.value)
+	if err != nil && s.instead != "" {
+		err = writeSetting(s.path, s.instead)
+	}
+	if err == nil || s.optional && errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	return fmt.Errorf("kernel setting net/%s: %w", s.path, err)
 }
 
 // writeSetting writes one. An os.File would be made known to the runtime's poller first.
@@ -81,4 +124,15 @@ func writeSetting(path, value string) error {
 	}
 	_, err = unix.Write(fd, []byte(value))
 	return errors.Join(err, unix.Close(fd))
+}
+
+// readSetting reads one, with a blank between its words.
+func readSetting(path string) (string, error) {
+	fd, err := unix.Open("/proc/sys/net/"+path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", err
+	}
+	var text [64]byte
+	n, err := unix.Read(fd, text[:])
+	return strings.Join(strings.Fields(string(text[:max(n, 0)])), " "), errors.Join(err, unix.Close(fd))
 }

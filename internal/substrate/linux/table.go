@@ -52,8 +52,7 @@ func editTable(ns *Namespace, old, new substrate.Table) *tableEdit {
 // replaceTable puts a table in place of whatever is there.
 func replaceTable(ns *Namespace, new substrate.Table) *tableEdit {
 	e := newEdit(ns)
-	e.add(func(c *nftables.Conn) error { c.AddTable(e.table); return nil })
-	e.add(func(c *nftables.Conn) error { c.DelTable(e.table); return nil })
+	e.add(func(c *nftables.Conn) error { c.FlushRuleset(); return nil })
 	if !new.Empty() {
 		e.add(func(c *nftables.Conn) error { c.AddTable(e.table); return nil })
 		e.create(substrate.Table{}, new)
