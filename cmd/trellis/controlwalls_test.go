@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"trellis/internal/api/cloudcontrol/schema"
 	"trellis/test/estate"
 	"trellis/test/forge"
 )
@@ -43,7 +44,17 @@ var desired = map[string]string{
 	"AWS::VpcLattice::AccessLogSubscription":             `{"ResourceIdentifier":"${service.spare.arn}","DestinationArn":"${logs.arn}"}`,
 	"AWS::RAM::ResourceShare":                            `{"Name":"by-control","ResourceArns":["${network.arn}"],"PermissionArns":["${permission}"]}`,
 	"AWS::Organizations::OrganizationalUnit":             `{"Name":"by-control","ParentId":"${unit}"}`,
+	"AWS::Organizations::Account":                        `{"AccountName":"by-control","Email":"by-control@example.com","ParentIds":["${unit}"]}`,
+	"AWS::IAM::ManagedPolicy":                            `{"ManagedPolicyName":"by-control","PolicyDocument":{"Version":"2012-10-17","Statement":[]},"Groups":["${users}"],"Roles":["${role}"],"Users":["${user}"]}`,
+	"AWS::IAM::Role":                                     `{"RoleName":"by-control","AssumeRolePolicyDocument":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]},"ManagedPolicyArns":["${policy}"],"PermissionsBoundary":"${policy.spare}"}`,
+	"AWS::IAM::RolePolicy":                               `{"PolicyName":"by-control","RoleName":"${role}","PolicyDocument":{"Version":"2012-10-17","Statement":[]}}`,
+	"AWS::Lambda::LayerVersionPermission":                `{"LayerVersionArn":"${layer.version}","Action":"lambda:GetLayerVersion","Principal":"*","OrganizationId":"${organization}"}`,
+	"AWS::VpcLattice::ResourcePolicy":                    `{"ResourceArn":"${service.arn}","Policy":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"222222222222"},"Action":"vpc-lattice:GetService","Resource":"${service.arn}"}]}}`,
 }
+
+// lone are the types whose models name no other resource.
+var lone = []string{"AWS::EC2::InternetGateway", "AWS::EC2::VPC", "AWS::Lambda::LayerVersion", "AWS::Logs::LogGroup", "AWS::Organizations::Organization",
+	"AWS::RAM::Permission", "AWS::VpcLattice::Service", "AWS::VpcLattice::ServiceNetwork"}
 
 var places = regexp.MustCompile(`\$\{[a-z.]+\}`)
 
@@ -56,6 +67,11 @@ func TestControlWalls(t *testing.T) {
 	}
 	owner := w.populate(t, "111111111111", "222222222222", "OnlyForTheOwner", true)
 	has := w.populate(t, "444444444444", "555555555555", "stranger", true)
+	for i := range schema.Types {
+		if typ := schema.Types[i].Name; (desired[typ] == "") != slices.Contains(lone, typ) {
+			t.Errorf("say what a model of %s names, or that it names nothing", typ)
+		}
+	}
 	for _, typ := range slices.Sorted(maps.Keys(desired)) {
 		t.Run(typ, func(t *testing.T) {
 			for _, at := range places.FindAllStringIndex(desired[typ], -1) {
@@ -97,7 +113,8 @@ func filled(t *testing.T, e estate.Estate, text string) string {
 func (w *world) hidden(t *testing.T, has, owner estate.Estate, what, id string, request func(id string) (string, map[string]any)) {
 	t.Helper()
 	var said [2]string
-	for i, id := range []string{id, ghost(id)} {
+	asked := [2]string{id, ghost(id)}
+	for i, id := range asked {
 		scratch := w.fork(t)
 		operation, in := request(id)
 		got := scratch.call(has["account"], "cloudcontrol", operation, in)
@@ -118,7 +135,7 @@ func (w *world) hidden(t *testing.T, has, owner estate.Estate, what, id string, 
 			t.Fatal(err)
 		}
 		event := status.ProgressEvent
-		said[i] = shown([]any{event["OperationStatus"], event["ErrorCode"], told(forge.Answer{Body: shown(event["StatusMessage"])}, id)})
+		said[i] = shown([]any{event["OperationStatus"], event["ErrorCode"], told(forge.Answer{Body: shown(event["StatusMessage"])}, id, asked[1-i])})
 		had, have := w.rows(t), scratch.rows(t)
 		for key, old := range had {
 			if have[key] != old && (strings.Contains(old, `"`+owner["account"]+`"`) || strings.Contains(key, owner["account"])) {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"trellis/internal/aws/model"
@@ -105,6 +106,8 @@ type Handler struct {
 	services map[string]*service // by signing name
 	keys     sigv4.Keys
 	throttle *throttle
+	// strangers is how many bytes of long bodies are held that nobody's signature covers yet.
+	strangers atomic.Int64
 }
 
 // call is one request on its way through the handler.

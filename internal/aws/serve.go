@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"trellis/internal/aws/model"
@@ -19,6 +20,8 @@ import (
 const (
 	bodyLimit     = 1 << 20
 	codeBodyLimit = 70 << 20 // a function's archive in base64, and the rest of its request
+	// strangersLimit bounds what bodies longer than usual take together before it is known who signed them.
+	strangersLimit = 512 << 20
 )
 
 // serve carries a request to its operation and writes the answer.
@@ -135,7 +138,8 @@ func (c *call) authenticate(sig *sigv4.Signature) (*caller.Caller, []byte, error
 			return nil, nil, unsigned(m, err)
 		}
 	}
-	body, err := c.body()
+	body, held, err := c.body()
+	defer c.h.strangers.Add(-held)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -159,34 +163,59 @@ func conventional(key string) string {
 	return key
 }
 
-func (c *call) body() ([]byte, error) {
+// body reads the body. What it holds of strangersLimit is the caller's to give back, whatever the error.
+func (c *call) body() (body []byte, held int64, err error) {
 	limit := int64(bodyLimit)
 	if c.service.Package == "lambda" {
 		limit = codeBodyLimit
 	}
-	tooLarge := fault.New(fault.TooLarge, "", "Request must be smaller than %d bytes", limit)
 	if c.r.ContentLength > limit {
-		return nil, tooLarge
+		return nil, 0, tooLarge(limit)
 	}
 	if c.r.ContentLength == 0 || c.r.Body == nil || c.r.Body == http.NoBody {
-		return nil, nil
+		return nil, 0, nil
 	}
-	var body []byte
-	var err error
 	if n := c.r.ContentLength; n > 0 && n <= bodyLimit {
 		body = make([]byte, n)
 		_, err = io.ReadFull(c.r.Body, body)
 	} else {
-		// What was announced takes no room before it comes.
-		body, err = io.ReadAll(io.LimitReader(c.r.Body, limit+1))
+		body, held, err = c.longBody(limit)
 	}
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "", "The request body could not be read.")
+	var refused *fault.Error
+	if err != nil && !errors.As(err, &refused) {
+		err = fault.New(fault.Invalid, "", "The request body could not be read.")
 	}
-	if int64(len(body)) > limit {
-		return nil, tooLarge
+	return body, held, err
+}
+
+func tooLarge(limit int64) error {
+	return fault.New(fault.TooLarge, "", "Request must be smaller than %d bytes", limit)
+}
+
+// longBody reads a body that may be longer than bodyLimit. What was announced takes no room before it comes.
+func (c *call) longBody(limit int64) (body []byte, held int64, err error) {
+	for {
+		if len(body) == cap(body) {
+			more := max(int64(len(body)), bodyLimit/2)
+			if len(body) > 0 {
+				held += more
+				if c.h.strangers.Add(more) > strangersLimit {
+					return nil, held, fault.New(fault.Unavailable, "", "Too many long requests are being read. Try again.")
+				}
+			}
+			body = slices.Grow(body, int(more))
+		}
+		n, err := c.r.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case int64(len(body)) > limit:
+			return nil, held, tooLarge(limit)
+		case errors.Is(err, io.EOF):
+			return body, held, nil
+		case err != nil:
+			return nil, held, err
+		}
 	}
-	return body, nil
 }
 
 // route finds the operation and what it is decoded from.

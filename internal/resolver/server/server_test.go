@@ -1,7 +1,9 @@
 package server
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -363,6 +365,106 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 	if _, err := conns[1].Read(make([]byte, 1)); err == nil {
 		t.Error("a connection outlived the server")
+	}
+}
+
+// Whatever is sent over a stream is answered or ends that stream, and no other: a stream that stands still holds nobody up.
+func TestHostileStreams(t *testing.T) {
+	server, network := start(t)
+	apply(t, server, vpcs("a"))
+	good, err := query(service, dns.TypeA).Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	framed := func(packet []byte) []byte {
+		return append(binary.BigEndian.AppendUint16(nil, uint16(len(packet))), packet...)
+	}
+	reversed := slices.Clone(good)
+	reversed[2] |= 0x80
+	for name, test := range map[string]struct {
+		sent    []byte
+		answers int
+	}{
+		"nothing":                        {nil, 0},
+		"a message of no length":         {slices.Concat(framed(nil), framed(good)), 1},
+		"less than a header":             {slices.Concat(framed(good[:5]), framed(good)), 1},
+		"an answer":                      {slices.Concat(framed(reversed), framed(good)), 1},
+		"cut in the name":                {slices.Concat(framed(good[:15]), framed(good)), 2},
+		"a length longer than what came": {append([]byte{0xff, 0xff}, good...), 0},
+		"a length shorter than it":       {append([]byte{0, 20}, good...), 1},
+		"the longest message":            {slices.Concat(framed(append(slices.Clone(good), make([]byte, 0xffff-len(good))...)), framed(good)), 2},
+		"HTTP":                           {[]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), 0},
+		"many at once":                   {bytes.Repeat(framed(good), 2000), 2000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := net.Dial("tcp", network.address("a", "tcp"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			go func() {
+				_, _ = c.Write(test.sent)
+				_ = c.(*net.TCPConn).CloseWrite()
+			}()
+			answers := 0
+			for conn := (&dns.Conn{Conn: c}); ; answers++ {
+				if _, err := conn.ReadMsg(); err != nil {
+					break
+				}
+			}
+			if answers != test.answers {
+				t.Errorf("%d answers, want %d", answers, test.answers)
+			}
+		})
+	}
+	for range maxStreams - 1 {
+		c, err := net.Dial("tcp", network.address("a", "tcp"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Write([]byte{0xff}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, transport := range []string{"tcp", "udp"} {
+		client := dns.Client{Net: transport, Timeout: 10 * time.Second}
+		if _, _, err := client.Exchange(query(service, dns.TypeA), network.address("a", transport)); err != nil {
+			t.Errorf("over %s, while others stand still: %v", transport, err)
+		}
+	}
+}
+
+// Datagrams that mean nothing are answered with an error or not at all, and what is right is answered after them.
+func TestHostileDatagrams(t *testing.T) {
+	server, network := start(t)
+	apply(t, server, vpcs("a"))
+	c, err := net.Dial("udp", network.address("a", "udp"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	good, err := query(service, dns.TypeA).Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, packet := range [][]byte{{}, {0}, good[:11], good[:20], bytes.Repeat([]byte{0xc0, 12}, 300), bytes.Repeat([]byte{0xff}, 9000), append(slices.Clone(good), make([]byte, 2*maxQuery)...)} {
+		if _, err := c.Write(packet); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.Write(good); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
+	for conn := (&dns.Conn{Conn: c}); ; {
+		reply, err := conn.ReadMsg()
+		if err != nil {
+			t.Fatalf("what is right is not answered: %v", err)
+		}
+		if reply.Rcode == dns.RcodeSuccess {
+			return
+		}
 	}
 }
 
