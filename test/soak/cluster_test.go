@@ -16,6 +16,7 @@ import (
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
 	lattice "github.com/aws/aws-sdk-go-v2/service/vpclattice/types"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"trellis/test/cluster"
 )
@@ -203,12 +204,15 @@ func waitProfile(t *testing.T, s *server, a *account) *account {
 	return nil
 }
 
-// A full etcd refuses changes in words that clients understand, and still answers what there is.
+// A full etcd refuses changes in words that clients understand, and still answers what there is. Its operator compacts,
+// defragments and disarms, and everything goes on: of three members, with all that was refused repeated.
 func TestFullQuota(t *testing.T) {
-	c, flags := startCluster(t, 1, 4<<20)
+	c, flags := startCluster(t, 3, 4<<20)
 	s := serving(t, newServer(t, append(flags, "--control-plane-only")...))
 	a := s.account(t, "one")
 	v, err := a.ec2.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
+	must(t, err)
+	doomed, err := a.ec2.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.1.0.0/16")})
 	must(t, err)
 	for range 100 {
 		if _, err = c.Client().Put(t.Context(), "other", strings.Repeat("x", 500_000)); err != nil {
@@ -218,16 +222,90 @@ func TestFullQuota(t *testing.T) {
 	if err == nil {
 		t.Fatal("the cluster does not fill")
 	}
-	subnet := func() error {
+	subnet := func(t *testing.T) error {
 		_, err := a.ec2.CreateSubnet(t.Context(), &ec2.CreateSubnetInput{VpcId: v.Vpc.VpcId, CidrBlock: aws.String("10.0.0.0/24")})
 		return err
 	}
-	if err := subnet(); err == nil || !retriable(err) || !strings.Contains(err.Error(), "no space left") {
-		t.Errorf("a change while the database is full: %v, want a refusal that says so and can be repeated", err)
+	remove := func(t *testing.T) error {
+		_, err := a.ec2.DeleteVpc(t.Context(), &ec2.DeleteVpcInput{VpcId: doomed.Vpc.VpcId})
+		return err
 	}
-	if _, err := a.ec2.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{VpcIds: []string{*v.Vpc.VpcId}}); err != nil {
-		t.Errorf("reading while the database is full: %v", err)
+	refused := func(t *testing.T) {
+		for what, do := range map[string]func(*testing.T) error{"a creation": subnet, "a deletion": remove} {
+			if err := do(t); err == nil || !retriable(err) || !strings.Contains(err.Error(), "no space left") {
+				t.Errorf("%s while the database is full: %v, want a refusal that says so and can be repeated", what, err)
+			}
+		}
+		out, err := a.ec2.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{VpcIds: []string{*v.Vpc.VpcId, *doomed.Vpc.VpcId}})
+		if err != nil || len(out.Vpcs) != 2 {
+			t.Errorf("reading while the database is full: %v", err)
+		}
 	}
+	t.Run("full", refused)
+	leader, err := c.Leader(t.Context())
+	must(t, err, c.Kill(leader))
+	_, err = c.Leader(t.Context())
+	must(t, err)
+	t.Run("full, and one member is down", refused)
+	t.Run("started on it", func(t *testing.T) {
+		must(t, s.kill(), s.start())
+		refused(t)
+	})
+	must(t, c.Restart(leader))
 	_, err = c.Client().Delete(t.Context(), "other")
-	must(t, err, c.MakeSpace(t.Context()), subnet())
+	must(t, err, c.MakeSpace(t.Context()), subnet(t), remove(t))
+}
+
+// A server that cannot reach its cluster answers what it knows, and when it can again, it knows what happened meanwhile, though the
+// history of that is gone.
+func TestCompactedMeanwhile(t *testing.T) {
+	c, flags := startCluster(t, 3, 0)
+	flags = append(flags, "--control-plane-only")
+	first := serving(t, newServer(t, flags...))
+	a := first.account(t, "one")
+	vpc := func(a *account, cidr string) string {
+		v, err := a.ec2.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: &cidr})
+		must(t, err)
+		return *v.Vpc.VpcId
+	}
+	stays, goes := vpc(a, "10.0.0.0/16"), vpc(a, "10.1.0.0/16")
+	for i := range 3 {
+		c.Shut(i)
+	}
+	if out, err := a.ec2.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{VpcIds: []string{stays, goes}}); err != nil || len(out.Vpcs) != 2 {
+		t.Errorf("what is known is not answered without the cluster: %v", err)
+	}
+	began := time.Now()
+	if _, err := a.ec2.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.3.0.0/16")}); err == nil || !retriable(err) {
+		t.Errorf("a change without the cluster: %v, want an error that can be repeated", err)
+	}
+	t.Logf("refused after %v", time.Since(began).Round(time.Millisecond))
+	// Another hand takes a row away, and the history of it.
+	rows, err := c.Client().Get(t.Context(), "trellis/", clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	must(t, err)
+	taken := 0
+	for _, kv := range rows.Kvs {
+		if strings.HasSuffix(string(kv.Key), goes) {
+			_, err := c.Client().Delete(t.Context(), string(kv.Key))
+			must(t, err)
+			taken++
+		}
+	}
+	if taken == 0 {
+		t.Fatalf("no row of %s is among %d", goes, len(rows.Kvs))
+	}
+	must(t, c.Compact(t.Context()))
+	for i := range 3 {
+		c.Heal(i)
+	}
+	for range 1000 {
+		out, err := a.ec2.DescribeVpcs(t.Context(), &ec2.DescribeVpcsInput{Filters: []ec2types.Filter{{Name: aws.String("vpc-id"), Values: []string{stays, goes}}}})
+		must(t, err)
+		if len(out.Vpcs) == 1 && *out.Vpcs[0].VpcId == stays {
+			vpc(a, "10.2.0.0/16")
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Error("the server does not come to know what happened while it was cut off")
 }

@@ -89,7 +89,7 @@ func (s *Store) Commit(ctx context.Context, reads []store.Read, writes []store.W
 	}
 	rev, err := s.write(ctx, limit, cmps, ops)
 	if limit == tryTime && unknown(err) {
-		return s.settle(ctx, err, after, cmps, ops, writes)
+		return s.settle(ctx, err, after, cmps, ops, reads, writes)
 	}
 	switch {
 	case errors.Is(err, rpctypes.ErrLeaseNotFound):
@@ -104,7 +104,7 @@ func (s *Store) Commit(ctx context.Context, reads []store.Read, writes []store.W
 
 // settle finds out what became of a commit whose answer was lost, as the member that was asked is not there any more or hangs.
 // Others are asked for the same, which cannot happen twice; where it is refused it may be that it has happened.
-func (s *Store) settle(ctx context.Context, lost error, after int64, cmps []clientv3.Cmp, ops []clientv3.Op, writes []store.Write) (int64, error) {
+func (s *Store) settle(ctx context.Context, lost error, after int64, cmps []clientv3.Cmp, ops []clientv3.Op, reads []store.Read, writes []store.Write) (int64, error) {
 	for {
 		select {
 		case <-time.After(pause):
@@ -113,7 +113,7 @@ func (s *Store) settle(ctx context.Context, lost error, after int64, cmps []clie
 		}
 		rev, err := s.write(ctx, tryTime, cmps, ops)
 		if errors.Is(err, store.ErrConflict) {
-			rev, err = s.find(ctx, after, writes)
+			rev, err = s.find(ctx, after, reads, writes)
 		}
 		if err == nil || errors.Is(err, store.ErrConflict) {
 			return rev, err
@@ -157,10 +157,11 @@ func unknown(err error) bool {
 	return true
 }
 
-// once says whether a commit changes something that it depends on, so that it cannot happen twice.
+// once says whether a commit changes a key that it has read at a revision: the key is never at that one again, so the commit
+// cannot happen twice, however late. A key that was not there may be absent again.
 func once(reads []store.Read, writes []store.Write) bool {
 	return slices.ContainsFunc(writes, func(w store.Write) bool {
-		return slices.ContainsFunc(reads, func(r store.Read) bool { return r.Key == w.Key && (w.Value != nil || r.Rev != 0) })
+		return slices.ContainsFunc(reads, func(r store.Read) bool { return r.Key == w.Key && r.Rev != 0 })
 	})
 }
 

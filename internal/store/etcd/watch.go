@@ -28,6 +28,9 @@ const (
 // errBroken ends a stream that can be resumed where it stood.
 var errBroken = errors.New("etcd: the watch broke off")
 
+// errOpen says that a commit has not happened and may yet.
+var errOpen = errors.New("etcd: what was lost may still happen")
+
 // Watch implements store.Store.
 func (s *Store) Watch(ctx context.Context, fn func(store.Batch) error) error {
 	for {
@@ -84,14 +87,27 @@ func (s *Store) page(ctx context.Context, from, end string, rev int64) (*clientv
 	return res, err
 }
 
-// find returns the revision after another at which exactly these writes happened, and store.ErrConflict if there is none by now.
-func (s *Store) find(ctx context.Context, after int64, writes []store.Write) (int64, error) {
-	now, err := s.client.Get(ctx, prefix, clientv3.WithCountOnly())
+// find returns the revision after another at which exactly these writes happened, store.ErrConflict if they did not and never
+// will, and another error if they may yet: what was lost may have stayed with a member that is cut off.
+func (s *Store) find(ctx context.Context, after int64, reads []store.Read, writes []store.Write) (int64, error) {
+	var lasting []clientv3.Cmp
+	for _, r := range reads {
+		if r.Rev != 0 {
+			lasting = append(lasting, clientv3.Compare(clientv3.ModRevision(prefix+r.Key), "=", r.Rev))
+		}
+	}
+	// Without a read a transaction is answered by what one member knows.
+	nothing := clientv3.OpGet(prefix)
+	now, err := s.client.Txn(ctx).If(lasting...).Then(nothing).Else(nothing).Commit()
 	if err != nil {
 		return 0, err
 	}
+	gone := errOpen
+	if !now.Succeeded {
+		gone = store.ErrConflict
+	}
 	if now.Header.Revision <= after {
-		return 0, store.ErrConflict
+		return 0, gone
 	}
 	want := make(map[string][]byte, len(writes))
 	for _, w := range writes {
@@ -118,7 +134,7 @@ func (s *Store) find(ctx context.Context, after int64, writes []store.Write) (in
 	case !errors.Is(err, over):
 		return 0, err
 	case rev == 0:
-		return 0, store.ErrConflict
+		return 0, gone
 	}
 	return rev, nil
 }
