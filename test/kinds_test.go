@@ -171,7 +171,7 @@ identifier alone; *tag* is a change of tags in place.
 *calls* are the provider's own calls, which TestProviderSequences of ` + "`test/`" + ` makes from ` + "`test/testdata/provider`" + `; *run* is the provider itself,
 under Terraform and OpenTofu, in the configurations of ` + "`examples/terraform`" + `, ` + "`test/terraform/types`" + ` and ` + "`test/terraform/balancers`" + `, wherever those
 programs are installed; [tools.md](tools.md) says what was. *read* includes that a second plan is empty, *tag* that it is made with tags, and
-an import is a read of what the state has only an identifier of, *list* the calls of a list resource, which the provider has from 6.x on.
+an import is a read of what the state has only an identifier of, *list* what a list resource or a data source of the provider asks for.
 
 `)
 	terraformLives(t).table(&b, steps)
