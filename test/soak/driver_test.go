@@ -43,8 +43,8 @@ type driver struct {
 	failed int // calls that ended in an error and were repeated
 	// asked counts the rounds of requests through the zone.
 	asked atomic.Int64
-	// answered counts the calls that succeeded.
-	answered atomic.Int64
+	// lived counts what was made, asked and removed in the lives.
+	lived atomic.Int64
 	// calling is held, shared, while a call is under way, and alone by who wants that there is none.
 	calling sync.RWMutex
 	// whole is called when everything of a zone is there.
@@ -94,7 +94,6 @@ func (d *driver) until(what string, call func(ctx context.Context) error) {
 		d.calling.RUnlock()
 		switch {
 		case err == nil:
-			d.answered.Add(1)
 			return
 		case retriable(err):
 			d.failed++
@@ -168,10 +167,12 @@ func (d *driver) live(life int) {
 	d.made, d.dropped = map[string]bool{}, map[string]bool{}
 	for _, s := range d.steps {
 		d.make(s)
+		d.lived.Add(1)
 		d.check()
 	}
 	for i := range 3 {
 		d.ask()
+		d.lived.Add(1)
 		if i == 0 {
 			d.whole()
 		}
@@ -179,6 +180,7 @@ func (d *driver) live(life int) {
 	}
 	for _, s := range slices.Backward(d.steps) {
 		d.drop(s)
+		d.lived.Add(1)
 		d.check()
 	}
 }

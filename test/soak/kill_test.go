@@ -20,7 +20,7 @@ import (
 type killer struct {
 	t      *testing.T
 	server *server
-	// answered is the driver's.
+	// answered counts what whoever calls the server got done.
 	answered *atomic.Int64
 	// calling is the driver's, where what the kernel holds is compared.
 	calling *sync.RWMutex
@@ -92,13 +92,13 @@ func (k *killer) once() error {
 	return err
 }
 
-// run kills at random moments, most of them after something was answered: a machine may take longer to get a server to where
-// it changes anything than the server has until the next kill.
+// run kills at random moments, most of them after something was got done: a machine may take longer to get a server to where
+// it changes anything, or who looks at all there is to the end of it, than there is until the next kill.
 func (k *killer) run(n int) {
 	for i := range n {
 		if rand.IntN(3) > 0 {
 			before := k.answered.Load()
-			for deadline := time.Now().Add(10 * time.Second); k.answered.Load() == before && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(time.Minute); k.answered.Load() == before && time.Now().Before(deadline); {
 				time.Sleep(10 * time.Millisecond)
 			}
 		}
@@ -160,7 +160,7 @@ func TestKilled(t *testing.T) {
 	close(ready)
 	k := &killer{t: t, server: s, ready: ready}
 	d := newDriver(t, s, k)
-	k.answered = &d.answered
+	k.answered = &d.lived
 	if os.Getuid() == 0 {
 		k.calling = &d.calling
 		d.whole = func() {
