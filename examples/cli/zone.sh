@@ -461,5 +461,5 @@ total=$(wc -l <"$notes/commands") changes=$(grep -c change "$notes/commands" || 
 if [ "$changes" = 0 ]; then
 	echo "zone.sh $*: nothing to do; $total commands looked"
 else
-	echo "zone.sh $*: $changes changes, by $total commands"
+	echo "zone.sh $*: $changes of $total commands changed something"
 fi

@@ -36,18 +36,18 @@ func TestPrivilegedCLIExample(t *testing.T) {
 			settings []string
 			says     string
 		}{
-			{nil, "zone.sh up: 125 changes, "},
+			{nil, "zone.sh up: 125 of "},
 			{nil, "zone.sh up: nothing to do; "},
-			{[]string{"STAGE=test"}, "zone.sh up: 9 changes, "},
-			{[]string{"STAGE=test", "SERVICE=directory-service"}, "zone.sh up: 11 changes, "},
-			{[]string{"STAGE=test"}, "zone.sh up: 11 changes, "},
+			{[]string{"STAGE=test"}, "zone.sh up: 9 of "},
+			{[]string{"STAGE=test", "SERVICE=directory-service"}, "zone.sh up: 11 of "},
+			{[]string{"STAGE=test"}, "zone.sh up: 11 of "},
 		} {
 			if said := e.says("", "env", append(run.settings, script, "up")...); !strings.HasPrefix(said, run.says) {
 				t.Errorf("up with %v says %q, want %q", run.settings, said, run.says)
 			}
 		}
 		e.meddles()
-		if said := e.says("", "env", "STAGE=test", script, "up"); !strings.HasPrefix(said, "zone.sh up: 1 changes, ") {
+		if said := e.says("", "env", "STAGE=test", script, "up"); !strings.HasPrefix(said, "zone.sh up: 1 of ") {
 			t.Errorf("up without the policy says %q", said)
 		}
 		e.holds(vpc, network)
