@@ -12,6 +12,7 @@ import pathlib
 import time
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 CODE = pathlib.Path(__file__).parent / ".." / "landing-zone" / "build"  # the functions' archives, which `make zone` builds
 LAMBDA = {"Version": "2012-10-17", "Statement": [
@@ -44,11 +45,16 @@ class Account:
 did = []  # what this run made, set and took away
 
 
+def done(what):
+    did.append(what)
+    print(what, flush=True)
+
+
 def ensure(what, there, make):
     """What is there, or else what is made."""
     if not there:
         there = make()
-        did.append(f"made {what}")
+        done(f"made {what}")
     return there
 
 
@@ -56,7 +62,7 @@ def equal(what, value, wanted, put):
     """Sets a value that is not what is wanted."""
     if value != wanted:
         put()
-        did.append(f"set {what}")
+        done(f"set {what}")
 
 
 def every(client, operation, key, where=None, **match):
@@ -356,7 +362,7 @@ def up(shared, teams, stage, service):
 
 def drop(what, call, **arguments):
     call(**arguments)
-    did.append(f"took away {what}")
+    done(f"took away {what}")
 
 
 def offered(lattice, network):
@@ -367,7 +373,7 @@ def drop_associations(lattice, kind, **of):
     """Ends associations of a service network, of the kind vpc or service."""
     listing, key = f"list_service_network_{kind}_associations", f"serviceNetwork{kind.title()}AssociationIdentifier"
     for item in every(lattice, listing, "items", of):
-        drop(f"a {kind}'s association", getattr(lattice, f"delete_service_network_{kind}_association"), **{key: item["id"]})
+        drop(f"a {kind} association", getattr(lattice, f"delete_service_network_{kind}_association"), **{key: item["id"]})
     until("the associations' end", lambda: not every(lattice, listing, "items", of))
 
 
@@ -449,9 +455,12 @@ if __name__ == "__main__":
     parser.add_argument("--stage", default="dev", help="the tag Stage of everything (dev)")
     parser.add_argument("--service", default="shared-service", help="the service's name; another one replaces it (shared-service)")
     asked = parser.parse_args()
-    shared, teams = Account("shared-services"), {colour: Account(colour.lower()) for colour in TEAMS}
-    if asked.step == "up":
-        up(shared, teams, asked.stage, asked.service)
-    else:
-        down(shared, teams, asked.service)
-    print(*did, f"{asked.step}: {len(did) or 'nothing'} done", sep="\n")
+    try:
+        shared, teams = Account("shared-services"), {colour: Account(colour.lower()) for colour in TEAMS}
+        if asked.step == "up":
+            up(shared, teams, asked.stage, asked.service)
+        else:
+            down(shared, teams, asked.service)
+    except (ClientError, BotoCoreError) as problem:
+        raise SystemExit(problem)
+    print(f"{asked.step}: {len(did) or 'nothing'} done")

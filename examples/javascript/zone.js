@@ -127,5 +127,11 @@ async function down({ service }) {
 const { values, positionals: [verb] } = parseArgs({ allowPositionals: true, options: {
   answer: { type: "string", default: "404" }, service: { type: "string", default: NAME } } });
 const step = { up, down }[verb];
-if (!step) throw new Error("node zone.js up [--answer 404|500] [--service javascript-zone] | node zone.js down");
-await step(values);
+if (!step) {
+  console.error("node zone.js up [--answer 404|500] [--service javascript-zone]\nnode zone.js down");
+  process.exit(2);
+}
+await step(values).catch((problem) => {
+  console.error(`${problem.name}:`, [problem.message, ...(problem.fieldList ?? []).map((field) => field.message)].join(" "));
+  process.exitCode = 1;
+});
