@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -79,15 +80,19 @@ func (z *zone) updated(t *testing.T, name string) {
 	})
 }
 
-// killRuntimes kills every process that the server runs an interpreter in, and returns when they have ended.
+// runtimes are the processes that the server runs an interpreter in.
+func (s *server) runtimes() []int {
+	return slices.DeleteFunc(process.Children(s.cmd.Process.Pid), func(pid int) bool {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		return err != nil || !strings.Contains(string(line), "python")
+	})
+}
+
+// killRuntimes kills every runtime, and returns when they have ended.
 func (s *server) killRuntimes(t *testing.T) {
 	t.Helper()
 	killed := 0
-	for _, pid := range process.Children(s.cmd.Process.Pid) {
-		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if err != nil || !strings.Contains(string(line), "python") {
-			continue
-		}
+	for _, pid := range s.runtimes() {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Error(err)
 		}

@@ -145,6 +145,7 @@ func TestPrivilegedStalledLog(t *testing.T) {
 	if err := errors.Join(os.Remove(file), unix.Mkfifo(file, 0o600)); err != nil {
 		t.Fatal(err)
 	}
+	before := s.rss(t)
 	load := z.start(t, "stream", z.url("/"))
 	load.line(t)
 	eventually(t, "a dropped record", func() bool { return s.metric(t, "trellis_proxy_access_log_dropped_total") > 0 })
@@ -155,7 +156,7 @@ func TestPrivilegedStalledLog(t *testing.T) {
 	if got := p.get(t, z.url("/")); got != fine {
 		t.Errorf("with a stalled log: %s", got)
 	}
-	t.Logf("resident: %d MiB", s.rss(t))
+	s.bounded(t, "a log that stalls", before, 100)
 
 	pipe, err := os.OpenFile(file, os.O_RDWR|unix.O_NONBLOCK, 0)
 	if err != nil {

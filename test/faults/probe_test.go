@@ -28,7 +28,7 @@ import (
 )
 
 // probe is what this binary does inside: "serve" is a target, "ask" asks for each URL, or connects to each address, that it reads and prints what came of it,
-// "mute" is a target that never answers, "crowd" asks so many times at once, "idle" opens connections and leaves them, "stream" asks without pause until its input ends, "send" and
+// "mute" is a target that never answers, "crowd" asks so many times at once, "clog" sends all that is taken and reads nothing, "idle" opens connections and leaves them, "stream" asks without pause until its input ends, "send" and
 // "listen" send forged packets and count what arrives, "steal" prints what it gets of a server, "hold" holds a tmpfs until its
 // input ends, and "within" runs a program where another has such a mount.
 func probe(what string, args []string) error {
@@ -45,6 +45,8 @@ func probe(what string, args []string) error {
 		return send()
 	case "listen":
 		return listen(args[0])
+	case "clog":
+		return clog(args)
 	case "idle":
 		return idle(args)
 	case "stream":
