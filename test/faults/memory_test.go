@@ -2,7 +2,6 @@ package faults
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -44,7 +43,8 @@ func clogged(address string, connections int, g glut) ([]net.Conn, error) {
 	return open, nil
 }
 
-// clog does so in a VPC, says when it has, and ends with its input.
+// clog does so in a VPC, says when it has, closes the connections at a line, and ends with its input: with it goes its interface, after
+// which nobody would tell the server that they are closed.
 func clog(args []string) error {
 	n, err := strconv.Atoi(args[1])
 	if err != nil {
@@ -55,13 +55,15 @@ func clog(args []string) error {
 		return err
 	}
 	fmt.Println("clogged")
-	_, err = bufio.NewReader(os.Stdin).ReadString('\n')
+	in := bufio.NewReader(os.Stdin)
+	_, err = in.ReadString('\n')
 	for _, c := range open {
 		_ = c.Close()
 	}
-	if errors.Is(err, io.EOF) {
-		err = nil
+	if err != nil {
+		return err
 	}
+	_, err = io.Copy(io.Discard, in)
 	return err
 }
 
@@ -104,8 +106,11 @@ func TestPrivilegedGlutton(t *testing.T) {
 				t.Errorf("meanwhile: %s", got)
 			}
 			s.bounded(t, g.name, before, most)
-			_ = client.in.Close()
+			if _, err := io.WriteString(client.in, "\n"); err != nil {
+				t.Fatal(err)
+			}
 			eventually(t, "their end", func() bool { return s.metric(t, "trellis_proxy_connections") < 10 })
+			_ = client.in.Close()
 		})
 	}
 	for _, g := range []glut{
