@@ -11,6 +11,7 @@ import (
 	"trellis/internal/lattice"
 	"trellis/internal/proxy"
 	"trellis/internal/state"
+	"trellis/internal/vpc"
 )
 
 // finalize ends the second phase of deletion: rows that are marked as deleting go away once every host has let go of what
@@ -58,6 +59,7 @@ func newFinalizer(now func() time.Time) *finalizer {
 		leaving(state.NetworkResources, now, always, func(r *lattice.NetworkResource) (string, bool) { return r.ID, r.Deleting }),
 		leaving(state.ResourceConfigurations, now, always, func(r *lattice.ResourceConfiguration) (string, bool) { return r.ID, r.Deleting }),
 		leaving(state.ResourceGateways, now, always, func(r *lattice.ResourceGateway) (string, bool) { return r.ID, r.Deleting }),
+		leaving(state.Endpoints, now, always, func(r *vpc.Endpoint) (string, bool) { return r.ID, r.Deleting }),
 		leaving(state.Targets, now, func(s *state.Snapshot, key string, since time.Time) bool {
 			r, ok := state.Targets.Get(s, key)
 			return ok && (now().Sub(since) >= lattice.DrainPeriod || drained(s, r))

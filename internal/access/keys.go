@@ -262,6 +262,10 @@ func ec2Tags(s *state.Snapshot, kind, id string) (tag.Set, bool) {
 		if r, ok := state.Interfaces.Get(s, id); ok {
 			return r.Tags, true
 		}
+	case "vpc-endpoint":
+		if r, ok := state.Endpoints.Get(s, id); ok {
+			return r.Tags, true
+		}
 	case "network-acl":
 		if r, ok := state.NetworkACLs.Get(s, id); ok {
 			return r.Tags, true
@@ -305,6 +309,10 @@ func latticeTags(s *state.Snapshot, id string) (tag.Set, bool) {
 		}
 	case "snra":
 		if r, ok := state.NetworkResources.Get(s, id); ok {
+			return r.Tags, true
+		}
+	case "dv":
+		if r, ok := state.DomainVerifications.Get(s, id); ok {
 			return r.Tags, true
 		}
 	case "rgw":

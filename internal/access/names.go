@@ -14,7 +14,7 @@ import (
 func ec2ID(_ *call, id string) string {
 	prefix, _, _ := strings.Cut(id, "-")
 	kind := map[string]string{"vpc": "vpc", "subnet": "subnet", "rtb": "route-table", "igw": "internet-gateway", "pcx": "vpc-peering-connection",
-		"sg": "security-group", "sgr": "security-group-rule", "eni": "network-interface", "acl": "network-acl", "pl": "prefix-list"}[prefix]
+		"sg": "security-group", "sgr": "security-group-rule", "eni": "network-interface", "acl": "network-acl", "pl": "prefix-list", "vpce": "vpc-endpoint"}[prefix]
 	if kind == "" {
 		return ""
 	}

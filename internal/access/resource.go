@@ -35,7 +35,7 @@ type grammar struct {
 	keys map[string]string
 	// tagging is the action that setting tags on creation needs as well, its resource that of the operation's first template.
 	tagging string
-	// also are actions with templates that an operation needs as well.
+	// also are actions with templates that an operation needs as well, with a "?" at the end where only if the member is there.
 	also map[string][2]string
 }
 
@@ -97,11 +97,12 @@ func (c *call) needs() []need {
 		out = append(out, need{tagging, resources[0], k})
 	}
 	if also, ok := c.grammar.also[c.name]; ok {
-		if names, ok := c.expand(also[1]); ok {
+		template, optional := strings.CutSuffix(also[1], "?")
+		if names, ok := c.expand(template); ok {
 			for _, n := range names {
 				out = append(out, need{also[0], iam.Resource{ARN: n}, c.keys})
 			}
-		} else {
+		} else if !optional {
 			out = append(out, need{also[0], iam.Resource{Unknown: true}, c.keys})
 		}
 	}

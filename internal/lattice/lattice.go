@@ -46,7 +46,7 @@ func (s *Service) ARN() string { return s.arn("service/" + s.ID) }
 
 // Domain is the generated DNS name. Every host resolves it to the same addresses.
 func (s *Service) Domain() string {
-	return s.Name + "-" + s.ID[len("svc-"):] + ".7d67968.vpc-lattice-svcs." + s.Region + ".on.aws"
+	return s.Name + "-" + s.ID[len("svc-"):] + servicesOf(s.Region)
 }
 
 // Network is a Lattice service network.
@@ -202,6 +202,15 @@ func (a *NetworkService) ServiceARN() string {
 func (a *NetworkService) NetworkARN() string {
 	return arn.New("vpc-lattice", a.Region, a.NetworkOwner, "servicenetwork/"+a.Network).String()
 }
+
+// Alias is how requests for the service name it when they come by an endpoint, less the endpoint's id and a hyphen.
+func (a *NetworkService) Alias() string { return a.ID + servicesOf(a.Region) }
+
+// EndpointDomain is the generated DNS name of the service at a VPC endpoint.
+func (a *NetworkService) EndpointDomain(endpoint string) string { return endpoint + "-" + a.Alias() }
+
+// servicesOf is what the generated DNS names of the services of a region end in.
+func servicesOf(region string) string { return ".7d67968.vpc-lattice-svcs." + region + ".on.aws" }
 
 // NetworkVPC is the association of a VPC with a service network.
 type NetworkVPC struct {

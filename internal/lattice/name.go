@@ -34,6 +34,8 @@ var (
 
 	KindGateway         = Kind{Title: "resource gateway", Type: "RESOURCE_GATEWAY", Prefix: "rgw-", minName: 3, maxName: 40, banned: true}
 	KindConfiguration   = Kind{Title: "resource configuration", Type: "RESOURCE_CONFIGURATION", Prefix: "rcfg-", minName: 3, maxName: 40, banned: true}
+	KindEndpoint        = Kind{Title: "resource endpoint association", Type: "RESOURCE_ENDPOINT_ASSOCIATION", Prefix: "rea-", hex: true}
+	KindVerification    = Kind{Title: "domain verification", Type: "DOMAIN_VERIFICATION", Prefix: "dv-", hex: true}
 	KindNetworkResource = Kind{Title: "service network resource association", Type: "SERVICE_NETWORK_RESOURCE_ASSOCIATION", Prefix: "snra-", hex: true}
 )
 

@@ -143,8 +143,19 @@ func (a *NetworkResource) NetworkARN() string {
 
 // Domain is the generated DNS name of the resource in the network.
 func (a *NetworkResource) Domain() string {
-	return a.ID + "." + a.Configuration + ".4232ccc.vpc-lattice-rsc." + a.Region + ".on.aws"
+	return a.ID + "." + a.Configuration + resourcesOf(a.Region)
 }
+
+// EndpointDomain is the generated DNS name of the resource at a VPC endpoint of the network.
+func (a *NetworkResource) EndpointDomain(endpoint string) string { return endpoint + "-" + a.Domain() }
+
+// EndpointDomain is the generated DNS name of the resource at a VPC endpoint of its own.
+func (c *ResourceConfiguration) EndpointDomain(endpoint string) string {
+	return endpoint + "." + c.ID + resourcesOf(c.Region)
+}
+
+// resourcesOf is what the generated DNS names of the resources of a region end in.
+func resourcesOf(region string) string { return ".4232ccc.vpc-lattice-rsc." + region + ".on.aws" }
 
 // RangeResources holds the addresses that resources have in the VPCs of their service networks.
 var RangeResources = netip.MustParsePrefix("129.224.0.0/17")

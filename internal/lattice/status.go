@@ -27,6 +27,7 @@ const (
 	MaxGatewaysPerVPC        = 100
 	MaxConfigurations        = 2000
 	MaxResourcesPerNetwork   = 500
+	MaxEndpointsPerNetwork   = 200
 )
 
 // Idle timeouts of a service's connections, in seconds.

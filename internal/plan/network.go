@@ -54,9 +54,7 @@ func (b *builder) vpc(id string) *substrate.VPC {
 	if a := association(b, v.ID); a != nil {
 		out.Lattice, out.LatticeGroups = substrate.LatticeAssociated, a.SecurityGroups
 		if n := use(b, b.c.networks, a.Network); n != nil {
-			for _, r := range n.Resources {
-				out.Resources = append(out.Resources, substrate.Resource{Address: r.Addr.Addr(), Ports: portsOf(r)})
-			}
+			out.Resources = steered(n.Entrances)
 		}
 	} else if b.holdsTargets(v.ID) {
 		out.Lattice = substrate.LatticeTargets
@@ -87,6 +85,11 @@ func (b *builder) vpc(id string) *substrate.VPC {
 		one := substrate.Interface{ID: i.ID, Subnet: i.Subnet, Addresses: i.Addresses(), SecurityGroups: i.Groups, Guests: i.Type == vpc.LambdaInterface}
 		if mac, ok := substrate.ParseMAC(i.MAC); ok {
 			one.MAC = mac
+		}
+		if i.Type == vpc.EndpointInterface {
+			if f := use(b, b.c.fronts, i.ID); f != nil {
+				one.Resources = steered(f.Entrances)
+			}
 		}
 		out.Interfaces = append(out.Interfaces, one)
 	}
@@ -270,6 +273,9 @@ func (b *builder) names(id string) *resolver.VPC {
 		for _, a := range i.Addresses() {
 			out.Interfaces = append(out.Interfaces, resolver.Interface{PrivateName: vpc.Name(a, v.Region), Private: a})
 		}
+	}
+	for e := range state.Endpoints.By(b, state.ByVPC, v.ID) {
+		b.endpointNames(e, out)
 	}
 	return out
 }

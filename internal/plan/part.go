@@ -97,16 +97,18 @@ func use[T any](b *builder, k *kind[T], key string) *T {
 	return m.value
 }
 
-// begin compiles the parts that begin with rows of the table and are not there, or no longer.
+// begin compiles the parts that begin with rows of the table and are not there, or no longer. A row without a key begins none.
 func begin[T, R any](c *Compiler, k *kind[T], t *state.Table[R], keyOf func(*R) string, changes state.Changes) {
 	if changes.Everything {
 		for row := range t.All(c.at) {
-			k.get(c, keyOf(row))
+			if key := keyOf(row); key != "" {
+				k.get(c, key)
+			}
 		}
 		return
 	}
 	again := func(key string) {
-		if _, ok := t.Get(c.at, key); ok {
+		if row, ok := t.Get(c.at, key); ok && keyOf(row) != "" {
 			k.get(c, key)
 		}
 	}

@@ -90,6 +90,7 @@ func (c *Compiler) Compile(s *state.Snapshot) Host {
 	begin(c, c.vpcs, state.VPCs, vpcID, changes)
 	begin(c, c.zones, state.VPCs, vpcID, changes)
 	begin(c, c.fronts, state.VPCs, vpcID, changes)
+	begin(c, c.fronts, state.Interfaces, endpointInterface, changes)
 	begin(c, c.peerings, state.Peerings, func(p *vpc.Peering) string { return p.ID }, changes)
 	begin(c, c.hosts, state.Services, func(s *lattice.Service) string { return s.ID }, changes)
 	begin(c, c.hosts, state.NetworkResources, func(a *lattice.NetworkResource) string { return a.ID }, changes)

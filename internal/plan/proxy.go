@@ -17,8 +17,11 @@ import (
 	"trellis/internal/vpc"
 )
 
-// front is a VPC that is associated with a service network.
+// front is a VPC that is associated with a service network, or a network interface of an endpoint.
 func (b *builder) front(id string) *proxy.VPC {
+	if i, ok := state.Interfaces.Get(b, id); ok {
+		return b.endpoint(i)
+	}
 	v, ok := state.VPCs.Get(b, id)
 	if !ok {
 		return nil
@@ -27,20 +30,32 @@ func (b *builder) front(id string) *proxy.VPC {
 	if a == nil {
 		return nil
 	}
-	out := &proxy.VPC{Namespace: v.ID, ID: v.ID, ARN: arn.New("ec2", v.Region, v.Account, "vpc/"+v.ID).String(), Owner: v.Account}
+	out := callers(v.ID, v)
 	if out.Network = use(b, b.c.networks, a.Network); out.Network != nil {
-		out.Bindings = out.Network.Bindings
+		out.Bindings, out.Entrances = out.Network.Bindings, out.Network.Entrances
 	}
 	return out
 }
 
+func callers(namespace string, v *vpc.VPC) *proxy.VPC {
+	return &proxy.VPC{Namespace: namespace, ID: v.ID, ARN: arn.New("ec2", v.Region, v.Account, "vpc/"+v.ID).String(), Owner: v.Account}
+}
+
+// linkLocal is where a service is reached in associated VPCs.
+func linkLocal(s *proxy.Service) []netip.Addr {
+	v4, v6 := lattice.Addresses(s.ID)
+	return []netip.Addr{v4, v6}
+}
+
 // bindings are the addresses and ports that services are reached at.
-func bindings(services []*proxy.Service) []netip.AddrPort {
+func bindings(services []*proxy.Service, at func(*proxy.Service) []netip.Addr) []netip.AddrPort {
 	var out []netip.AddrPort
 	for _, s := range services {
-		v4, v6 := lattice.Addresses(s.ID)
+		addrs := at(s)
 		for _, l := range s.Listeners {
-			out = append(out, netip.AddrPortFrom(v4, l.Port), netip.AddrPortFrom(v6, l.Port))
+			for _, a := range addrs {
+				out = append(out, netip.AddrPortFrom(a, l.Port))
+			}
 		}
 	}
 	slices.SortFunc(out, netip.AddrPort.Compare)
@@ -52,22 +67,23 @@ func (b *builder) serviceNetwork(id string) *proxy.ServiceNetwork {
 	if !ok || n.Deleting {
 		return nil
 	}
-	out := &proxy.ServiceNetwork{ID: n.ID, ARN: n.ARN(), Auth: b.auth(n.ID, n.AuthType)}
+	out := &proxy.ServiceNetwork{ID: n.ID, ARN: n.ARN(), Auth: b.auth(n.ID, n.AuthType), Aliases: map[string]*proxy.Service{}}
 	for a := range state.NetworkServices.By(b, state.ByNetwork, id) {
 		if a.Deleting {
 			continue
 		}
 		if s := use(b, b.c.services, a.Service); s != nil {
 			out.Services = append(out.Services, s)
+			out.Aliases[a.Alias()] = s
 		}
 	}
-	out.Bindings = bindings(out.Services)
+	out.Bindings = bindings(out.Services, linkLocal)
 	for a := range state.NetworkResources.By(b, state.ByNetwork, id) {
 		if a.Deleting {
 			continue
 		}
-		if r := b.resource(a); r != nil {
-			out.Resources = append(out.Resources, r)
+		if r := b.resource(a.ID, a.Configuration); r != nil {
+			out.Entrances = append(out.Entrances, entrance(a.ID, a.Address, r))
 		}
 	}
 	return out

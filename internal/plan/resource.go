@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"net/netip"
 
 	"trellis/internal/lattice"
 	"trellis/internal/proxy"
@@ -9,34 +10,47 @@ import (
 	"trellis/internal/substrate"
 )
 
-// resource is a resource configuration in a service network, nil while it cannot be reached.
-func (b *builder) resource(a *lattice.NetworkResource) *proxy.Resource {
-	c, ok := state.ResourceConfigurations.Get(b, a.Configuration)
+// resource is a resource configuration as an association leads to it, nil while it cannot be reached.
+func (b *builder) resource(association, configuration string) *proxy.Resource {
+	c, ok := state.ResourceConfigurations.Get(b, configuration)
 	if !ok || c.Deleting || len(c.Ports) == 0 {
-		b.problem(a.ID, fmt.Errorf("the resource configuration %s is gone", a.Configuration))
+		b.problem(association, fmt.Errorf("the resource configuration %s is gone", configuration))
 		return nil
 	}
 	g, ok := state.ResourceGateways.Get(b, c.Gateway)
 	if !ok {
-		b.problem(a.ID, fmt.Errorf("the resource gateway %s is gone", c.Gateway))
+		b.problem(association, fmt.Errorf("the resource gateway %s is gone", c.Gateway))
 		return nil
 	}
-	out := &proxy.Resource{ID: a.ID, ARN: c.ARN(), IP: c.IP, Name: c.Domain}
+	out := &proxy.Resource{ARN: c.ARN(), IP: c.IP, Name: c.Domain}
 	if g.DNSResolution == lattice.ResolveInVPC {
 		out.NameVPC = g.VPC
 	}
 	for _, p := range c.Ports {
 		out.Ports = append(out.Ports, proxy.PortRange(p))
 	}
-	out.Addr = substrate.Resource{Address: a.Address, Ports: portsOf(out)}.Listener()
 	for i := range state.Interfaces.By(b, state.ByUser, g.ARN()) {
 		for _, addr := range i.Addresses() {
 			out.Gateway = append(out.Gateway, proxy.Node{Namespace: i.ID, Address: addr})
 		}
 	}
 	if len(out.Gateway) == 0 {
-		b.problem(a.ID, fmt.Errorf("the resource gateway %s has no network interface", g.ID))
+		b.problem(association, fmt.Errorf("the resource gateway %s has no network interface", g.ID))
 		return nil
+	}
+	return out
+}
+
+// entrance is where a resource is reached at the address.
+func entrance(id string, addr netip.Addr, r *proxy.Resource) proxy.Entrance {
+	return proxy.Entrance{ID: id, AddrPort: substrate.Resource{Address: addr, Ports: portsOf(r)}.Listener(), Resource: r}
+}
+
+// steered are the addresses whose ports lead to entrances.
+func steered(entrances []proxy.Entrance) []substrate.Resource {
+	var out []substrate.Resource
+	for _, e := range entrances {
+		out = append(out, substrate.Resource{Address: e.Addr(), Ports: portsOf(e.Resource)})
 	}
 	return out
 }

@@ -131,10 +131,13 @@ func TestRules(t *testing.T) {
 func TestFind(t *testing.T) {
 	svc := &Service{ARN: "svc", Hosts: []string{"Name.on.aws", "own.example.com."}, Listeners: []*Listener{{Port: 80}, {Port: 8080}}}
 	bare := &Service{ARN: "bare", Hosts: []string{"bare.on.aws"}}
-	v := &VPC{Namespace: "ns", Network: &ServiceNetwork{Services: []*Service{svc, bare}}, Bindings: []netip.AddrPort{
+	n := &ServiceNetwork{Services: []*Service{svc, bare}, Aliases: map[string]*Service{"snsa-1.on.aws": svc}}
+	v := &VPC{Namespace: "ns", Network: n, Bindings: []netip.AddrPort{
 		netip.MustParseAddrPort("169.254.171.1:80"), netip.MustParseAddrPort("169.254.171.1:81")}}
 	r := NewRouter(nil)
-	r.Update(NewTable([]*VPC{v}, nil))
+	end := &VPC{Namespace: "eni-1", Endpoint: "vpce-1", Network: n, Bindings: []netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:80")}}
+	r.Update(NewTable([]*VPC{v, end}, nil))
+	entered := r.Front(Binding{"eni-1", end.Bindings[0]})
 	at80, at81 := r.Front(Binding{"ns", v.Bindings[0]}), r.Front(Binding{"ns", v.Bindings[1]})
 	for _, tc := range []struct {
 		front *Front
@@ -144,6 +147,8 @@ func TestFind(t *testing.T) {
 	}{
 		{at80, "name.on.aws", svc, true}, {at80, "NAME.ON.AWS:80", svc, true}, {at80, "name.on.aws.", svc, true}, {at80, "name.on.aws.:1234", svc, true},
 		{at80, "own.example.com", svc, true}, {at80, "x.on.aws", nil, false}, {at80, "", nil, false}, {at80, "name.on.aws:x", nil, false},
+		{entered, "VPCE-1-snsa-1.on.aws:80", svc, true}, {entered, "name.on.aws", svc, true}, {entered, "vpce-2-snsa-1.on.aws", nil, false},
+		{entered, "snsa-1.on.aws", nil, false}, {entered, "vpce-1-", nil, false}, {entered, "vpce-1", nil, false}, {at80, "vpce-1-snsa-1.on.aws", nil, false},
 		{at81, "name.on.aws", svc, false}, {at80, "bare.on.aws", bare, false}, {at80, "[::1]:80", nil, false},
 	} {
 		d, ok := tc.front.Find(tc.host)

@@ -9,11 +9,7 @@ import (
 // Resource is a resource configuration of VPC Lattice in a service network. What connects to it is led on, byte by byte, from
 // one of its gateway's addresses to the same port of the resource.
 type Resource struct {
-	ID  string // of the association, snra-…
-	ARN string // of the configuration
-	// Addr is where it is listened for in the VPCs of the network: connections to each of the ports are accepted there, with
-	// the destination they had.
-	Addr  netip.AddrPort
+	ARN   string // of the configuration
 	Ports []PortRange
 	// IP is the resource's address, or Name its name, which NameVPC, or everyone where that is empty, can look up.
 	IP            netip.Addr
@@ -37,10 +33,10 @@ func (r *Resource) Source() Node {
 	return r.Gateway[int(r.next.Add(1)-1)%len(r.Gateway)]
 }
 
-// resources are those that a VPC reaches.
-func (v *VPC) resources() []*Resource {
-	if v.Network == nil {
-		return nil
-	}
-	return v.Network.Resources
+// Entrance is where a resource is listened for: connections to each of its ports are accepted there, with the destination they
+// had.
+type Entrance struct {
+	ID string // of the association with the network, snra-…, or of the resource configuration
+	netip.AddrPort
+	*Resource
 }

@@ -21,7 +21,7 @@ type Router struct {
 
 	table    *Table
 	fronts   map[Binding]*Front
-	networks map[*ServiceNetwork]map[string]*service
+	networks map[*ServiceNetwork]names
 	services map[*Service]*service
 	groups   map[string]*Group // by ARN
 	leaving  map[string]bool   // those with targets that drain
@@ -46,9 +46,12 @@ type Front struct {
 	// Balancer is nil for a VPC.
 	Balancer *LoadBalancer
 	Port     uint16
-	services map[string]*service
+	names    names
 	listener *listener
 }
+
+// names are the services of a network by their own names and by their aliases.
+type names struct{ services, aliases map[string]*service }
 
 type service struct {
 	*Service
@@ -59,7 +62,7 @@ type service struct {
 func NewRouter(reach func(*Target) any) *Router {
 	return &Router{
 		health: newHealth(), reach: reach, table: &Table{}, fronts: make(map[Binding]*Front),
-		networks: make(map[*ServiceNetwork]map[string]*service), services: make(map[*Service]*service), groups: make(map[string]*Group), leaving: make(map[string]bool),
+		networks: make(map[*ServiceNetwork]names), services: make(map[*Service]*service), groups: make(map[string]*Group), leaving: make(map[string]bool),
 	}
 }
 
@@ -97,16 +100,16 @@ func (r *Router) Update(t *Table) Changes {
 			for _, addr := range old.Bindings {
 				out.Fronts[Binding{old.Namespace, addr}] = nil
 			}
-			for _, res := range old.resources() {
-				out.Fronts[Binding{old.Namespace, res.Addr}] = nil
+			for _, e := range old.Entrances {
+				out.Fronts[Binding{old.Namespace, e.AddrPort}] = nil
 			}
 		}
 		if now != nil {
 			for _, addr := range now.Bindings {
-				out.Fronts[Binding{now.Namespace, addr}] = &Front{VPC: now, Port: addr.Port(), services: r.networks[now.Network]}
+				out.Fronts[Binding{now.Namespace, addr}] = &Front{VPC: now, Port: addr.Port(), names: r.networks[now.Network]}
 			}
-			for _, res := range now.resources() {
-				out.Fronts[Binding{now.Namespace, res.Addr}] = &Front{VPC: now, Port: res.Addr.Port(), Resource: res}
+			for _, e := range now.Entrances {
+				out.Fronts[Binding{now.Namespace, e.AddrPort}] = &Front{VPC: now, Port: e.Port(), Resource: e.Resource}
 			}
 		}
 	}
@@ -159,16 +162,21 @@ func (r *Router) service(s *Service) *service {
 	return ready
 }
 
-func (r *Router) network(n *ServiceNetwork) map[string]*service {
-	m := make(map[string]*service)
+func (r *Router) network(n *ServiceNetwork) names {
+	out := names{make(map[string]*service), make(map[string]*service)}
 	for _, s := range n.Services {
 		if ready := r.services[s]; ready != nil {
 			for _, h := range s.Hosts {
-				m[lower(hostName(h))] = ready
+				out.services[lower(hostName(h))] = ready
 			}
 		}
 	}
-	return m
+	for alias, s := range n.Aliases {
+		if ready := r.services[s]; ready != nil {
+			out.aliases[alias] = ready
+		}
+	}
+	return out
 }
 
 // Front returns what is served at b, or nil.
@@ -195,7 +203,10 @@ func (f *Front) Find(host string) (d Destination, ok bool) {
 		for i := range len(host) {
 			name[i] = lowerByte(host[i])
 		}
-		s := f.services[string(name[:len(host)])]
+		s := f.names.services[string(name[:len(host)])]
+		if own := len(f.VPC.Endpoint) + 1; s == nil && own > 1 && len(host) > own && string(name[:own-1]) == f.VPC.Endpoint && name[own-1] == '-' {
+			s = f.names.aliases[string(name[own:len(host)])]
+		}
 		if s == nil {
 			return d, false
 		}

@@ -69,16 +69,21 @@ func (n *ServiceNetwork) Key() string { return n.ARN }
 func (s *Service) Key() string        { return s.ARN }
 func (g *TargetGroup) Key() string    { return g.ARN }
 
-// VPC is a network namespace in which requests to VPC Lattice are intercepted.
+// VPC is a network namespace in which requests of a VPC to VPC Lattice are intercepted: the VPC's own, or that of a network
+// interface of an endpoint.
 type VPC struct {
 	// Namespace names the network namespace for Network.Listen. A namespace that was dropped and made again must have another name.
 	Namespace string
 	ID        string // vpc-…
 	ARN       string
 	Owner     string // account
-	// Network is the service network the VPC is associated with; without one every request is answered 404.
+	// Network is the service network the VPC is associated with, or one of its endpoints is; without one every request is answered 404.
 	Network  *ServiceNetwork
 	Bindings []netip.AddrPort
+	// Entrances lead to resources.
+	Entrances []Entrance
+	// Endpoint is the id of the VPC endpoint whose network interface the namespace is, empty for the VPC itself.
+	Endpoint string
 }
 
 // ServiceNetwork is a VPC Lattice service network and the services associated with it.
@@ -86,10 +91,11 @@ type ServiceNetwork struct {
 	ID, ARN  string
 	Auth     Auth
 	Services []*Service
-	// Resources are reached each at an address of its own.
-	Resources []*Resource
-	// Bindings are where the services are reached.
-	Bindings []netip.AddrPort
+	// Aliases are the names by which requests at VPC endpoints name services, less the endpoint's id and a hyphen.
+	Aliases map[string]*Service
+	// Bindings are where the services are reached in associated VPCs, and Entrances the resources.
+	Bindings  []netip.AddrPort
+	Entrances []Entrance
 }
 
 // Service is a VPC Lattice service.

@@ -69,8 +69,11 @@ type VPC struct {
 	EnableDNSHostnames bool
 
 	Interfaces []Interface
-	// Aliases are the records of private hosted zones associated with the VPC.
+	// Aliases and Private are the records of private hosted zones associated with the VPC.
 	Aliases []Alias
+	Private []Host
+	// Public are names known everywhere of what is in the VPC.
+	Public []Host
 	// Peers are the VPCs whose public names lead to private addresses here: an
 	// active peering exists and AllowDnsResolutionFromRemoteVpc is set on their
 	// side of it.

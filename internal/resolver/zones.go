@@ -102,8 +102,11 @@ func (c *Compiler) Compile(d Desired) *Zones {
 // named says whether the VPC's interfaces have names at all.
 func (v *VPC) named() bool { return v.EnableDNSSupport && v.EnableDNSHostnames }
 
-// publish adds the public names of the VPC's interfaces to a zone, or takes them away.
+// publish adds the public names of the VPC and its interfaces to a zone, or takes them away.
 func (v *VPC) publish(public *zone, times int) {
+	for _, h := range v.Public {
+		public.change(h.Name, h.Addrs, times)
+	}
 	if !v.named() {
 		return
 	}
@@ -128,6 +131,9 @@ func (v *VPC) compile() *view {
 		if i.PublicName != "" && i.Public.IsValid() && i.Private.IsValid() {
 			remote.change(i.PublicName, []netip.Addr{i.Private}, 1)
 		}
+	}
+	for _, h := range v.Private {
+		private.change(h.Name, h.Addrs, 1)
 	}
 	for _, a := range v.Aliases {
 		private.put(a.Name, func(n *node) { n.cname = canonical(a.Target) })

@@ -26,7 +26,7 @@ func Types() []Type {
 			[]string{"vpc-lattice:GetService", "vpc-lattice:CreateServiceNetworkServiceAssociation"}, "service/"},
 		{"vpc-lattice:ServiceNetwork", "vpc-lattice", "AWSRAMPermissionVpcLatticeServiceNetworkReadWrite",
 			[]string{"vpc-lattice:GetServiceNetwork", "vpc-lattice:CreateServiceNetworkServiceAssociation",
-				"vpc-lattice:CreateServiceNetworkVpcAssociation"}, "servicenetwork/"},
+				"vpc-lattice:CreateServiceNetworkVpcAssociation", "vpc-lattice:CreateServiceNetworkVpcEndpointAssociation"}, "servicenetwork/"},
 	}
 }
 

@@ -65,6 +65,22 @@ func SharedFor(r Reader, resourceARN, account, action string) bool {
 	return false
 }
 
+// Shown reports whether the owner of a resource of VPC Lattice lets the account see it, by a share or a resource policy.
+func Shown(r Reader, resourceARN, account string) bool {
+	if p, ok := ResourcePolicies.Get(r, resourceARN); ok && slices.Contains(p.Principals, account) {
+		return true
+	}
+	return SharedWith(r, resourceARN, account)
+}
+
+// Allowed reports whether the owner of a resource of VPC Lattice lets the account perform an action on it.
+func Allowed(r Reader, resourceARN, account, action string) bool {
+	if p, ok := ResourcePolicies.Get(r, resourceARN); ok && slices.Contains(p.Principals, account) {
+		return true
+	}
+	return SharedFor(r, resourceARN, account, action)
+}
+
 func shareTables() []table { return []table{Shares, Invitations, Permissions, Replacements} }
 
 func associated(s *share.Share, as []share.Association) []string {

@@ -93,7 +93,7 @@ const (
 	ByUser        = "user"         // interfaces: the ARN of the load balancer or function behind
 	ByName        = "name"         // "ACCOUNT/REGION/NAME", for security groups "VPC/NAME"
 	ByRule        = "rule"         // security groups: the id of a rule
-	ByAssociation = "association"  // VPCs and route tables: the id of a CIDR block's or subnet's association
+	ByAssociation = "association"  // the id of a VPC's CIDR block's, a route table's subnet's or a resource endpoint's association
 	ByAttachment  = "attachment"   // interfaces
 	ByService     = "service"      // Lattice service id
 	ByNetwork     = "network"      // Lattice service network id
@@ -106,7 +106,7 @@ const (
 )
 
 func vpcTables() []table {
-	return []table{VPCs, Subnets, RouteTables, InternetGateways, Peerings, SecurityGroups, Interfaces, NetworkACLs}
+	return []table{VPCs, Subnets, RouteTables, InternetGateways, Peerings, SecurityGroups, Interfaces, NetworkACLs, Endpoints}
 }
 
 func named(o vpc.Owner, name string) string { return o.Scope() + "/" + name }
@@ -169,6 +169,8 @@ var (
 	NetworkResources = &Table[lattice.NetworkResource]{name: "network-resource", key: func(a *lattice.NetworkResource) string { return a.ID },
 		indexes: []Index[lattice.NetworkResource]{{ByNetwork, one(func(a *lattice.NetworkResource) string { return a.Network })},
 			{ByResource, one(func(a *lattice.NetworkResource) string { return a.Configuration })}}}
+	DomainVerifications = &Table[lattice.DomainVerification]{name: "domain-verification", key: func(v *lattice.DomainVerification) string { return v.ID },
+		indexes: []Index[lattice.DomainVerification]{{ByScope, one(func(v *lattice.DomainVerification) string { return v.Scope() })}}}
 )
 
 // TargetKey returns the key of a Lattice target.
@@ -178,7 +180,7 @@ func TargetKey(t *lattice.Target) string {
 
 func latticeTables() []table {
 	return []table{Services, Networks, Listeners, Rules, TargetGroups, Targets, NetworkServices, NetworkVPCs, AuthPolicies,
-		ResourcePolicies, LogSubscriptions, ResourceGateways, ResourceConfigurations, NetworkResources}
+		ResourcePolicies, LogSubscriptions, ResourceGateways, ResourceConfigurations, NetworkResources, DomainVerifications}
 }
 
 func elbForwards(actions []balancer.Action) []string {

@@ -54,7 +54,7 @@ type VPC struct {
 	SecurityGroups  []SecurityGroup
 }
 
-// Resource is an address of a Lattice prefix with the ports that lead on from there over TCP. Connections to any of them are
+// Resource is an address of a Lattice prefix or of an interface with the ports that lead on from there over TCP. Connections to any of them are
 // handed, with the destination they have, to the one listener at the address and the first port. Without ports, or of IPv6,
 // it leads nowhere.
 type Resource struct {
@@ -139,6 +139,8 @@ type Interface struct {
 	// Public is the public IPv4 address mapped to the first IPv4 address, or zero.
 	Public         netip.Addr
 	SecurityGroups []string
+	// Resources are those of its addresses of which only the ports given lead on, from the interface's namespace.
+	Resources []Resource
 	// Guests says that the interface is shared by namespaces that come and go behind
 	// it, as a function's instances do: it forwards for them under its own address
 	// and accepts no connection from outside.

@@ -139,7 +139,7 @@ func (e *explainer) toLattice(vx *vpcIndex, n *Interface, source netip.Addr) Exp
 		return blocked(DropNotAssociated, vx.ID, "%s is not associated with a service network", vx.ID)
 	}
 	to := e.f.Destination
-	if i := slices.IndexFunc(vx.Resources, func(r Resource) bool { return r.Address == to }); i >= 0 && (e.f.Protocol != 6 || !vx.Resources[i].has(e.f.Port)) {
+	if e.beside(vx.Resources, to) {
 		return blocked(DropNoHost, vx.ID, "the resource at %s cannot be reached at %s", to, e.what())
 	}
 	if out := e.leave(vx, n, source, to); !out.Open {
@@ -152,6 +152,12 @@ func (e *explainer) toLattice(vx *vpcIndex, n *Interface, source netip.Addr) Exp
 		return blocked(DropACL, acl, "network ACL %s denies the answer to %s", acl, source)
 	}
 	return Explanation{Open: true, Text: fmt.Sprintf("%s is associated with a service network", vx.ID)}
+}
+
+// beside says whether the destination is a resource's address and none of its ports.
+func (e *explainer) beside(resources []Resource, to netip.Addr) bool {
+	i := slices.IndexFunc(resources, func(r Resource) bool { return r.Address == to })
+	return i >= 0 && (e.f.Protocol != 6 || !resources[i].has(e.f.Port))
 }
 
 // leave is what the sender's own network ACL and security groups say.
@@ -176,6 +182,9 @@ func (e *explainer) arrive(vx *vpcIndex, to *Interface, source netip.Addr) Expla
 	}
 	if to.Guests {
 		return blocked(DropIngress, to.ID, "%s accepts no connections: functions are invoked, not connected to", to.ID)
+	}
+	if e.beside(to.Resources, e.f.Destination) {
+		return blocked(DropNoHost, to.ID, "the resource at %s cannot be reached at %s", e.f.Destination, e.what())
 	}
 	if acl := e.crossing(vx, to, source, true, true); acl != "" {
 		return blocked(DropACL, acl, "network ACL %s denies the answer to %s", acl, source)

@@ -154,10 +154,15 @@ func (b *builder) prerouting() {
 	b.chain("prerouting", HookPrerouting, true, rules...)
 }
 
-// resources sends what is for a resource to its listener. A destination that is none of its ports is nowhere.
+// resources sends what is for a resource to its listener.
 func (b *builder) resources() {
+	b.chain(chainSteer, NoHook, false, append(steer(b.vx.Resources), FilterRule{Accept{}})...)
+}
+
+// steer hands connections for resources to their listeners. A destination that is none of their ports is nowhere.
+func steer(resources []Resource) []FilterRule {
 	var rules []FilterRule
-	for _, r := range b.vx.Resources {
+	for _, r := range resources {
 		if !r.Address.Is4() || len(r.Ports) == 0 {
 			continue
 		}
@@ -167,7 +172,7 @@ func (b *builder) resources() {
 		}
 		rules = append(rules, dropFor(DropNoHost, to))
 	}
-	b.chain(chainSteer, NoHook, false, append(rules, FilterRule{Accept{}})...)
+	return rules
 }
 
 func (b *builder) forward() {

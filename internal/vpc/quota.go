@@ -16,4 +16,5 @@ const (
 	MaxACLsPerVPC        = 200
 	MaxEntriesPerACL     = 20 // in each direction
 	MaxPendingPeerings   = 25
+	MaxEndpointsPerVPC   = 50
 )

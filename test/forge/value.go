@@ -108,7 +108,7 @@ func (k *Maker) time(s *model.Shape) any {
 // hostile are texts that operations have to do with although they mean nothing, or something bad.
 var hostile = []string{"a", "", "-1", "0.0.0.0/0", "10.0.0.0/33", "999.1.1.1", "::/129", "arn:aws:iam::111111111111:role/none", "arn:aws:vpc-lattice:us-east-1:111111111111:service/svc-0123456789abcdef0",
 	"svc-0123456789abcdef0", "sn-0123456789abcdef0", "tg-0123456789abcdef0", "listener-0123456789abcdef0", "rule-0123456789abcdef0", "vpc-0123456789abcdef0", "subnet-0123456789abcdef0", "sg-0123456789abcdef0",
-	"acl-0123456789abcdef0", "rtb-0123456789abcdef0", "pl-0123456789abcdef0", "eni-0123456789abcdef0", "snva-0123456789abcdef0", "snsa-0123456789abcdef0", "arn:", "arn:aws:::::::", "arn:aws:ec2:us-east-1:111111111111:",
+	"vpce-0123456789abcdef0", "dv-0123456789abcdef0", "rea-0123456789abcdef0", "acl-0123456789abcdef0", "rtb-0123456789abcdef0", "pl-0123456789abcdef0", "eni-0123456789abcdef0", "snva-0123456789abcdef0", "snsa-0123456789abcdef0", "arn:", "arn:aws:::::::", "arn:aws:ec2:us-east-1:111111111111:",
 	"'\"<&>%s%n\\u0000", "../../etc/passwd", "{}", "[", `{"Version":"2012-10-17","Statement":[]}`, `{"Statement":{"Effect":"Allow","Principal":"*","Action":7,"Resource":[{}]}}`, "\u202e\u0000é😀", "name-of-a-thing", "NULL", "*", "$LATEST",
 	"111111111111", "AWS::VpcLattice::Service", "[{\"op\":\"add\",\"path\":\"/~2\",\"value\":1}]", "h-0123456789", "o-0123456789", "r-abcd", "ou-abcd-01234567", "p-0123456789",
 	"https://example.com/", "2020-01-01T00:00:00Z", strings.Repeat("x", 300), strings.Repeat("é", 5000), "us-east-1a", "python3.11", "%%%", "9223372036854775808", "AKIAIOSFODNN7EXAMPLE"}

@@ -100,16 +100,6 @@ func (a *API) DescribeEgressOnlyInternetGateways(_ context.Context, in *ec2.Desc
 	return &ec2.DescribeEgressOnlyInternetGatewaysOutput{EgressOnlyInternetGateways: out}, nil
 }
 
-// DescribeVpcEndpoints lists no endpoints.
-func (a *API) DescribeVpcEndpoints(_ context.Context, in *ec2.DescribeVpcEndpointsInput) (*ec2.DescribeVpcEndpointsOutput, error) {
-	out, _, err := nothing[ec2.VpcEndpoint](query{in.VpcEndpointIds, in.Filters, in.MaxResults, in.NextToken, in.DryRun}, true, anyField,
-		noneSuch("InvalidVpcEndpointId.NotFound", "vpcEndpoint"))
-	if err != nil {
-		return nil, err
-	}
-	return &ec2.DescribeVpcEndpointsOutput{VpcEndpoints: out}, nil
-}
-
 // DescribeSecurityGroupVpcAssociations lists no associations: a group belongs to the VPC it was made in.
 func (a *API) DescribeSecurityGroupVpcAssociations(_ context.Context, in *ec2.DescribeSecurityGroupVpcAssociationsInput) (*ec2.DescribeSecurityGroupVpcAssociationsOutput, error) {
 	out, _, err := nothing[ec2.SecurityGroupVpcAssociation](query{filters: in.Filters, max: in.MaxResults, token: in.NextToken, dry: in.DryRun}, false, anyField, nil)

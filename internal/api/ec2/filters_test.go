@@ -25,7 +25,7 @@ type filterTable struct {
 	// list are the resources in the output.
 	list string
 	// at has the path of a filter's value in a resource; "" is where none of them has one. What is after an "@" is the kind of
-	// value that has another name, under which it is found: a group's, or in addition, a protocol's.
+	// value that has another name, under which it is found: a group's, a resource's id, or in addition, a protocol's.
 	at map[string]string
 }
 
@@ -98,6 +98,14 @@ var filterTables = map[string]filterTable{
 		"requester-vpc-info.cidr-block": "RequesterVpcInfo.CidrBlock", "requester-vpc-info.owner-id": "RequesterVpcInfo.OwnerId", "requester-vpc-info.vpc-id": "RequesterVpcInfo.VpcId",
 		"expiration-time": "ExpirationTime", "status-code": "Status.Code", "status-message": "Status.Message", "vpc-peering-connection-id": "VpcPeeringConnectionId",
 	}},
+	"endpointFields": {"DescribeVpcEndpoints", "VpcEndpoints", map[string]string{
+		"ip-address-type": "IpAddressType", "service-name": "", "service-region": "ServiceRegion", "vpc-id": "VpcId", "vpc-endpoint-id": "VpcEndpointId",
+		"vpc-endpoint-state": "State", "vpc-endpoint-type": "VpcEndpointType",
+	}},
+	"associationFields": {"DescribeVpcEndpointAssociations", "VpcEndpointAssociations", map[string]string{
+		"vpc-endpoint-id": "VpcEndpointId", "associated-resource-accessibility": "AssociatedResourceAccessibility", "association-id": "Id",
+		"associated-resource-id": "AssociatedResourceArn@id", "service-network-arn": "ServiceNetworkArn", "resource-configuration-group-arn": "",
+	}},
 	"DescribeManagedPrefixLists": {"DescribeManagedPrefixLists", "PrefixLists", map[string]string{
 		"owner-id": "OwnerId", "prefix-list-id": "PrefixListId", "prefix-list-name": "PrefixListName",
 	}},
@@ -124,7 +132,7 @@ var tagPaths = map[string]string{
 	"DescribeVpcs": "Tags.", "DescribeSubnets": "Tags.", "DescribeRouteTables": "Tags.", "DescribeInternetGateways": "Tags.", "DescribeNetworkAcls": "Tags.",
 	"DescribeSecurityGroups": "Tags.", "DescribeSecurityGroupRules": "Tags.", "GetSecurityGroupsForVpc": "Tags.", "DescribeNetworkInterfaces": "TagSet.",
 	"DescribeVpcPeeringConnections": "Tags.", "DescribeManagedPrefixLists": "", "DescribePrefixLists": "", "DescribeTags": "", "DescribeDhcpOptions": "",
-	"DescribeRegions": "", "DescribeAvailabilityZones": "",
+	"DescribeRegions": "", "DescribeAvailabilityZones": "", "DescribeVpcEndpoints": "Tags.", "DescribeVpcEndpointAssociations": "",
 }
 
 // Every filter of every list finds exactly the resources that have the value, whichever of the values there are it is given.
@@ -181,6 +189,10 @@ func (e *env) holdFilter(t *testing.T, table filterTable, v, filter, path string
 					if name := map[string]string{"6": "tcp", "1": "icmp"}[number]; name != "" {
 						values = append(values, name)
 					}
+				}
+			case "id":
+				for i, name := range values {
+					values[i] = lattice.IDOf(name)
 				}
 			case "group":
 				for i, id := range values {
@@ -376,7 +388,9 @@ func filterWorld(e *env) string {
 	must[*ec2.AuthorizeSecurityGroupEgressOutput](t)(e.AuthorizeSecurityGroupEgress(ctx, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: &named, IpPermissions: rules}))
 
 	own := must[*ec2.CreateNetworkInterfaceOutput](t)(e.CreateNetworkInterface(ctx, &ec2.CreateNetworkInterfaceInput{SubnetId: &wide, Description: new("one's own")}))
-	for _, id := range []string{v, subnet, table, gateway, acl, group, *ingress[0].SecurityGroupRuleId, *own.NetworkInterface.NetworkInterfaceId, peering} {
+	world := e.lattice(red)
+	there := e.endpoint(red, &ec2.CreateVpcEndpointInput{VpcId: &v, VpcEndpointType: new("ServiceNetwork"), ServiceNetworkArn: &world.network, SubnetIds: []string{subnet}})
+	for _, id := range []string{*there.VpcEndpointId, v, subnet, table, gateway, acl, group, *ingress[0].SecurityGroupRuleId, *own.NetworkInterface.NetworkInterfaceId, peering} {
 		must[*ec2.CreateTagsOutput](t)(e.CreateTags(ctx, &ec2.CreateTagsInput{Resources: []string{id}, Tags: []ec2.Tag{{Key: new("Stage"), Value: new("of " + id)}}}))
 	}
 	e.update(func(tx *state.Tx) {
@@ -389,5 +403,6 @@ func filterWorld(e *env) string {
 	})
 	e.applied()
 	e.subnet(red, w, "10.1.16.0/24")
+	e.endpoint(red, &ec2.CreateVpcEndpointInput{VpcId: &w, VpcEndpointType: new("Resource"), ResourceConfigurationArn: &world.configuration, SubnetIds: []string{wide}})
 	return v
 }

@@ -114,6 +114,9 @@ func groupInUse(tx *state.Tx, g *vpc.SecurityGroup) bool {
 	for range state.LoadBalancers.By(tx, state.ByGroup, g.ID) {
 		return true
 	}
+	for range state.Endpoints.By(tx, state.ByGroup, g.ID) {
+		return true
+	}
 	for other := range state.SecurityGroups.By(tx, state.ByGroup, g.ID) {
 		if other.ID != g.ID && other.VPC == g.VPC {
 			return true

@@ -109,6 +109,13 @@ func (a *API) editTagsOf(tx *state.Tx, o vpc.Owner, id string, edit func(tag.Set
 			a.settle(tx, row)
 		}
 		return retag(tx, state.Peerings, row, err, func(p *vpc.Peering) *tag.Set { return p.TagsOf(o) }, edit)
+	case "vpce":
+		row, err := endpointOf(tx, o, id)
+		if err == nil && row.Updating {
+			status, _ := endpointStatus(tx.Snapshot(), row)
+			row.Updating = status == "pending"
+		}
+		return retag(tx, state.Endpoints, row, err, func(e *vpc.Endpoint) *tag.Set { return &e.Tags }, edit)
 	case "dopt":
 		return unsupported("DHCP options cannot be tagged: %s", clip(id))
 	}
@@ -144,6 +151,7 @@ func (a *API) DescribeTags(ctx context.Context, in *ec2.DescribeTagsInput) (*ec2
 	collect(&c, state.SecurityGroups, "security-group", func(g *vpc.SecurityGroup) (string, vpc.Owner, tag.Set) { return g.ID, g.Owner, g.Tags })
 	collect(&c, state.Interfaces, "network-interface", func(i *vpc.NetworkInterface) (string, vpc.Owner, tag.Set) { return i.ID, i.Owner, i.Tags })
 	collect(&c, state.NetworkACLs, "network-acl", func(acl *vpc.NetworkACL) (string, vpc.Owner, tag.Set) { return acl.ID, acl.Owner, acl.Tags })
+	collect(&c, state.Endpoints, "vpc-endpoint", func(e *vpc.Endpoint) (string, vpc.Owner, tag.Set) { return e.ID, e.Owner, e.Tags })
 	// A peering that has ended is described for a while; its tags are no resource's any more.
 	collect(&c, state.Peerings, "vpc-peering-connection", func(p *vpc.Peering) (string, vpc.Owner, tag.Set) {
 		if !a.ownsSide(p, c.o) || !p.Live(a.now()) {

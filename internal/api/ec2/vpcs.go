@@ -211,6 +211,9 @@ func vpcInUse(tx *state.Tx, v *vpc.VPC) bool {
 	for range state.NetworkVPCs.By(tx, state.ByVPC, v.ID) {
 		return true
 	}
+	for range state.Endpoints.By(tx, state.ByVPC, v.ID) {
+		return true
+	}
 	for t := range state.RouteTables.By(tx, state.ByVPC, v.ID) {
 		if t.ID != v.MainRouteTableID {
 			return true

@@ -223,6 +223,9 @@ func (a *API) DeleteResourceConfiguration(ctx context.Context, in *vpclattice.De
 		for as := range state.NetworkResources.By(tx, state.ByResource, c.ID) {
 			return conflict(lattice.KindConfiguration, c.ID, "Resource configuration %s is associated with the service network %s", c.ID, as.Network)
 		}
+		for e := range state.Endpoints.By(tx, state.ByResource, c.ID) {
+			return conflict(lattice.KindConfiguration, c.ID, "Resource configuration %s is associated with the VPC endpoint %s", c.ID, e.ID)
+		}
 		dropAttachments(tx, c.ID, c.ARN())
 		c.Deleting, c.Meta.Updated = true, q.now
 		state.ResourceConfigurations.Put(tx, c)

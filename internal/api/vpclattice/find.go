@@ -12,16 +12,12 @@ import (
 
 // shares reports whether the caller's account is given access to the resource by its owner.
 func (q *query) shares(r state.Reader, resourceARN string) bool {
-	if p, ok := state.ResourcePolicies.Get(r, resourceARN); ok && slices.Contains(p.Principals, q.Account) {
-		return true
-	}
-	return state.SharedWith(r, resourceARN, q.Account)
+	return state.Shown(r, resourceARN, q.Account)
 }
 
 // may refuses an action of the caller's on what another account shares with it, unless that account allows it.
 func (q *query) may(r state.Reader, o vpc.Owner, resourceARN, action string) error {
-	if p, ok := state.ResourcePolicies.Get(r, resourceARN); o == q.Owner || ok && slices.Contains(p.Principals, q.Account) ||
-		state.SharedFor(r, resourceARN, q.Account, "vpc-lattice:"+action) {
+	if o == q.Owner || state.Allowed(r, resourceARN, q.Account, "vpc-lattice:"+action) {
 		return nil
 	}
 	return q.denied(action, resourceARN)

@@ -140,6 +140,9 @@ func (a *API) DeleteServiceNetwork(ctx context.Context, in *vpclattice.DeleteSer
 		for range state.NetworkResources.By(tx, state.ByNetwork, n.ID) {
 			return conflict(lattice.KindNetwork, n.ID, "ServiceNetwork %s has Resource(s) associated", n.ID)
 		}
+		for range state.Endpoints.By(tx, state.ByNetwork, n.ID) {
+			return conflict(lattice.KindNetwork, n.ID, "ServiceNetwork %s has VPC endpoint(s) associated", n.ID)
+		}
 		dropAttachments(tx, n.ID, n.ARN())
 		state.Networks.Delete(tx, n.ID)
 		return nil

@@ -19,6 +19,9 @@ func (a *API) CreateServiceNetworkResourceAssociation(ctx context.Context, in *v
 		as, err := once(q, tx, "CreateServiceNetworkResourceAssociation", in.ClientToken, params, state.NetworkResources, networkResourceID, func() (*lattice.NetworkResource, error) {
 			return q.newNetworkResource(tx, in)
 		})
+		if err == nil {
+			err = state.SettleNetwork(tx, as.Network, q.now)
+		}
 		if err != nil {
 			return err
 		}
@@ -154,7 +157,7 @@ func (a *API) DeleteServiceNetworkResourceAssociation(ctx context.Context, in *v
 		}
 		as.Deleting, as.Updated = true, q.now
 		state.NetworkResources.Put(tx, as)
-		return nil
+		return state.SettleNetwork(tx, as.Network, q.now)
 	})
 	return out, err
 }

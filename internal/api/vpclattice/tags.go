@@ -90,6 +90,8 @@ func (q *query) bearer(r state.Reader, resource *string, action string) (*bearer
 		}
 		c.Updating = c.Updating && !realisedConfiguration(r, c).Modified
 		return bearerOf(state.ResourceConfigurations, c, &c.Meta), nil
+	case is(lattice.KindVerification):
+		return owned(r, q.Owner, state.DomainVerifications, lattice.KindVerification, name, func(v *lattice.DomainVerification) *lattice.Meta { return &v.Meta }, (*lattice.DomainVerification).ARN)
 	case is(lattice.KindService):
 		s, err := q.ownService(r, resource, action)
 		if err != nil {

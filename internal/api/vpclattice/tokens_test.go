@@ -13,6 +13,7 @@ import (
 	"trellis/internal/fault"
 	"trellis/internal/logs"
 	"trellis/internal/state"
+	"trellis/internal/vpc"
 )
 
 // Every operation that creates answers a repeated request with what the first one made.
@@ -140,9 +141,16 @@ func TestPages(t *testing.T) {
 		ok(w.CreateAccessLogSubscription(w.as(owner), &model.CreateAccessLogSubscriptionInput{ResourceIdentifier: n.Id, ServiceNetworkLogType: &kind,
 			DestinationArn: new("arn:aws:logs:" + region + ":" + owner + ":log-group:access")}))(t)
 	}
+	var resource *string
 	for i := range 3 {
 		gateway := w.gateway(owner, fmt.Sprint("gateway", i), v)
-		w.place(owner, n.Id, w.resource(owner, fmt.Sprint("resource", i), gateway.Id, "10.4.0.99").Id)
+		resource = w.resource(owner, fmt.Sprint("resource", i), gateway.Id, "10.4.0.99").Id
+		w.place(owner, n.Id, resource)
+		ok(w.StartDomainVerification(w.as(owner), &model.StartDomainVerificationInput{DomainName: new(fmt.Sprint("d", i, ".example.com"))}))(t)
+	}
+	for i := range 3 {
+		w.endpoint(owner, fmt.Sprint("vpce-0000000000000000", i), vpc.ResourceEndpoint, *resource)
+		w.endpoint(owner, fmt.Sprint("vpce-0000000000000001", i), vpc.NetworkEndpoint, *n.Id)
 	}
 	lists := []struct {
 		in   any
@@ -160,7 +168,9 @@ func TestPages(t *testing.T) {
 		{model.ListServiceNetworkResourceAssociationsInput{ServiceNetworkIdentifier: n.Id}, 3},
 		{model.ListResourceGatewaysInput{}, 3},
 		{model.ListResourceConfigurationsInput{}, 3},
-		{model.ListServiceNetworkVpcEndpointAssociationsInput{ServiceNetworkIdentifier: n.Id}, 0},
+		{model.ListServiceNetworkVpcEndpointAssociationsInput{ServiceNetworkIdentifier: n.Id}, 3},
+		{model.ListResourceEndpointAssociationsInput{ResourceConfigurationIdentifier: resource}, 3},
+		{model.ListDomainVerificationsInput{}, 3},
 	}
 	known := 0
 	for _, m := range methods(w) {

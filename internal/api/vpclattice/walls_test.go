@@ -15,6 +15,7 @@ import (
 	"trellis/internal/fault"
 	"trellis/internal/logs"
 	"trellis/internal/state"
+	"trellis/internal/vpc"
 )
 
 // estate is the identifiers of one account's resources, by the member of a request that names such a thing.
@@ -47,12 +48,15 @@ func (w *world) build(account, digit string) (ids, arns estate) {
 	rgw := w.gateway(account, "gateway", vpcID)
 	rcfg := w.resource(account, "resource", rgw.Id, "10."+digit+".0.9")
 	ra := w.place(account, n.Id, rcfg.Id)
-	ids = estate{"ResourceGatewayIdentifier": *rgw.Id, "ResourceConfigurationIdentifier": *rcfg.Id, "ServiceNetworkResourceAssociationIdentifier": *ra.Id,
+	end := w.endpoint(account, "vpce-0000000000000000"+digit, vpc.ResourceEndpoint, *rcfg.Id)
+	dv := ok(w.StartDomainVerification(w.as(account), &model.StartDomainVerificationInput{DomainName: new("d" + digit + ".example.com")}))(w.T)
+	ids = estate{"ResourceEndpointAssociationIdentifier": end.ResourceAssociation(), "DomainVerificationIdentifier": *dv.Id, "ResourceGatewayIdentifier": *rgw.Id, "ResourceConfigurationIdentifier": *rcfg.Id, "ServiceNetworkResourceAssociationIdentifier": *ra.Id,
 		subnetIDs: subnetOf(vpcID), "ServiceIdentifier": *s.Id, "ServiceNetworkIdentifier": *n.Id, "TargetGroupIdentifier": *g.Id, "ListenerIdentifier": *l.Id,
 		"RuleIdentifier": *r.Id, "ServiceNetworkServiceAssociationIdentifier": *sa.Id, "ServiceNetworkVpcAssociationIdentifier": *va.Id,
 		"AccessLogSubscriptionIdentifier": *als.Id, "ResourceIdentifier": *s.Id, "ResourceArn": *s.Arn, "VpcIdentifier": vpcID, groupIDs: sg, targetID: lb}
 	arns = maps.Clone(ids)
-	maps.Copy(arns, estate{"ResourceGatewayIdentifier": *rgw.Arn, "ResourceConfigurationIdentifier": *rcfg.Arn, "ServiceNetworkResourceAssociationIdentifier": *ra.Arn,
+	maps.Copy(arns, estate{"ResourceEndpointAssociationIdentifier": "arn:aws:vpc-lattice:" + region + ":" + account + ":resourceendpointassociation/" + end.ResourceAssociation(),
+		"DomainVerificationIdentifier": *dv.Arn, "ResourceGatewayIdentifier": *rgw.Arn, "ResourceConfigurationIdentifier": *rcfg.Arn, "ServiceNetworkResourceAssociationIdentifier": *ra.Arn,
 		"ServiceIdentifier": *s.Arn, "ServiceNetworkIdentifier": *n.Arn, "TargetGroupIdentifier": *g.Arn, "ListenerIdentifier": *l.Arn,
 		"RuleIdentifier": *r.Arn, "ServiceNetworkServiceAssociationIdentifier": *sa.Arn, "ServiceNetworkVpcAssociationIdentifier": *va.Arn,
 		"AccessLogSubscriptionIdentifier": *als.Arn, "ResourceIdentifier": *s.Arn})

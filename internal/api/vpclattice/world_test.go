@@ -177,6 +177,14 @@ func (w *world) network(account string, n string, cidr string) (vpcID, groupID s
 // subnetOf is the subnet that network makes, the first 256 addresses of the VPC.
 func subnetOf(vpcID string) string { return strings.Replace(vpcID, "vpc-", "subnet-", 1) }
 
+// endpoint puts a VPC endpoint of the account's, which EC2 makes.
+func (w *world) endpoint(account, id, kind, target string) *vpc.Endpoint {
+	w.Helper()
+	e := &vpc.Endpoint{Owner: in(account), ID: id, VPC: "vpc-1", Type: kind, Target: target, TargetOwner: account, Created: w.now}
+	w.put(func(tx *state.Tx) { state.Endpoints.Put(tx, e) })
+	return e
+}
+
 // gateway makes a resource gateway in the subnet of a VPC.
 func (w *world) gateway(account, name, vpcID string) *model.CreateResourceGatewayOutput {
 	w.Helper()

@@ -23,17 +23,20 @@ func (n names) Resolve(vpc, name string) (netip.Addr, bool) {
 
 const gatewayNS = "eni-gateway"
 
+// entrance is where the resource is reached.
+var entrance = netip.MustParseAddrPort("129.224.0.7:5432")
+
 // resource is a table with one VPC and a resource, reached at the port that the fake network gives its listener.
 func resource(r *proxy.Resource) *proxy.Table {
-	r.ID, r.ARN, r.Addr, r.Ports = "snra-1", "arn:rcfg", netip.MustParseAddrPort("129.224.0.7:5432"), []proxy.PortRange{{From: 1, To: 65535}}
+	r.ARN, r.Ports = "arn:rcfg", []proxy.PortRange{{From: 1, To: 65535}}
 	r.Gateway = []proxy.Node{{Namespace: gatewayNS, Address: netip.MustParseAddr("10.0.0.4")}, {Namespace: gatewayNS, Address: netip.MustParseAddr("10.0.0.5")}}
-	return &proxy.Table{VPCs: []*proxy.VPC{{Namespace: blueNS, Network: &proxy.ServiceNetwork{ARN: snARN, Resources: []*proxy.Resource{r}}}}}
+	return &proxy.Table{VPCs: []*proxy.VPC{{Namespace: blueNS, Entrances: []proxy.Entrance{{ID: "snra-1", AddrPort: entrance, Resource: r}}}}}
 }
 
 // behind makes an echo answer at the port the client will ask for.
-func (f *fixture) behind(t *testing.T, r *proxy.Resource, ip string) {
+func (f *fixture) behind(t *testing.T, ip string) {
 	t.Helper()
-	port := netip.MustParseAddrPort(f.net.addr(proxy.Binding{Namespace: blueNS, Addr: r.Addr})).Port()
+	port := netip.MustParseAddrPort(f.net.addr(proxy.Binding{Namespace: blueNS, Addr: entrance})).Port()
 	f.net.target(t, gatewayNS, netip.AddrPortFrom(netip.MustParseAddr(ip), port).String(), func(nc net.Conn) { _, _ = io.Copy(nc, nc) })
 }
 
@@ -49,9 +52,9 @@ func TestTunnel(t *testing.T) {
 				c.Names = names{"/db.example.com": netip.MustParseAddr("10.0.0.9"), "vpc-1/db.internal": netip.MustParseAddr("10.0.0.9")}
 			})
 			f.apply(t, resource(r))
-			f.behind(t, r, "10.0.0.9")
+			f.behind(t, "10.0.0.9")
 			for range 2 {
-				c := f.dial(t, blueNS, r.Addr)
+				c := f.dial(t, blueNS, entrance)
 				if _, err := io.WriteString(c, "hello"); err != nil {
 					t.Fatal(err)
 				}
@@ -79,7 +82,7 @@ func TestTunnelToNowhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := start(t, newNetwork(), func(c *Config) { c.Names = names{"vpc-1/db.internal": netip.MustParseAddr("10.0.0.9")} })
 			f.apply(t, resource(r))
-			c, err := net.Dial("tcp", f.net.addr(proxy.Binding{Namespace: blueNS, Addr: r.Addr}))
+			c, err := net.Dial("tcp", f.net.addr(proxy.Binding{Namespace: blueNS, Addr: entrance}))
 			if err != nil {
 				return // the reset was faster
 			}
@@ -97,8 +100,8 @@ func TestTunnelEndsWithItsResource(t *testing.T) {
 	f := start(t, newNetwork(), nil)
 	r := &proxy.Resource{IP: netip.MustParseAddr("10.0.0.9")}
 	f.apply(t, resource(r))
-	f.behind(t, r, "10.0.0.9")
-	c := f.dial(t, blueNS, r.Addr)
+	f.behind(t, "10.0.0.9")
+	c := f.dial(t, blueNS, entrance)
 	b := make([]byte, 5)
 	if _, err := io.WriteString(c, "hello"); err != nil {
 		t.Fatal(err)

@@ -83,8 +83,9 @@ func questions(config awssdk.Config) map[string]question {
 	all["vpc-lattice ListTargetGroups"] = list(v.ListTargetGroups, vpclattice.ListTargetGroupsInput{})
 	all["vpc-lattice ListResourceGateways"] = list(v.ListResourceGateways, vpclattice.ListResourceGatewaysInput{})
 	all["vpc-lattice ListResourceConfigurations"] = list(v.ListResourceConfigurations, vpclattice.ListResourceConfigurationsInput{})
+	all["vpc-lattice ListDomainVerifications"] = list(v.ListDomainVerifications, vpclattice.ListDomainVerificationsInput{})
 	c := cloudcontrol.NewFromConfig(config)
-	for _, name := range []string{"Service", "ServiceNetwork", "TargetGroup", "ResourceGateway", "ResourceConfiguration"} {
+	for _, name := range []string{"Service", "ServiceNetwork", "TargetGroup", "ResourceGateway", "ResourceConfiguration", "DomainVerification"} {
 		all["cloudcontrol ListResources "+name] = list(c.ListResources, cloudcontrol.ListResourcesInput{
 			TypeName: awssdk.String("AWS::VpcLattice::" + name),
 		})
@@ -107,6 +108,7 @@ func network(config awssdk.Config, all map[string]question) {
 	all["ec2 DescribeSubnets"] = list(c.DescribeSubnets, ec2.DescribeSubnetsInput{})
 	all["ec2 DescribeTags"] = list(c.DescribeTags, ec2.DescribeTagsInput{})
 	all["ec2 DescribeVpcPeeringConnections"] = list(c.DescribeVpcPeeringConnections, ec2.DescribeVpcPeeringConnectionsInput{})
+	all["ec2 DescribeVpcEndpoints"] = list(c.DescribeVpcEndpoints, ec2.DescribeVpcEndpointsInput{})
 	all["ec2 DescribeVpcs"] = list(c.DescribeVpcs, ec2.DescribeVpcsInput{})
 }
 

@@ -78,6 +78,10 @@ var operations = []model.Operation{
 		NewInput: model.New[CreateVpcInput], NewOutput: model.New[CreateVpcOutput],
 	},
 	{
+		Name: "CreateVpcEndpoint", Method: "POST", Path: "/", Status: 200, Input: "CreateVpcEndpointRequest", Output: "CreateVpcEndpointResult",
+		NewInput: model.New[CreateVpcEndpointInput], NewOutput: model.New[CreateVpcEndpointOutput],
+	},
+	{
 		Name: "CreateVpcPeeringConnection", Method: "POST", Path: "/", Status: 200, Input: "CreateVpcPeeringConnectionRequest", Output: "CreateVpcPeeringConnectionResult",
 		NewInput: model.New[CreateVpcPeeringConnectionInput], NewOutput: model.New[CreateVpcPeeringConnectionOutput],
 	},
@@ -120,6 +124,10 @@ var operations = []model.Operation{
 	{
 		Name: "DeleteVpc", Method: "POST", Path: "/", Status: 200, Input: "DeleteVpcRequest", Output: "",
 		NewInput: model.New[DeleteVpcInput], NewOutput: model.New[DeleteVpcOutput],
+	},
+	{
+		Name: "DeleteVpcEndpoints", Method: "POST", Path: "/", Status: 200, Input: "DeleteVpcEndpointsRequest", Output: "DeleteVpcEndpointsResult",
+		NewInput: model.New[DeleteVpcEndpointsInput], NewOutput: model.New[DeleteVpcEndpointsOutput],
 	},
 	{
 		Name: "DeleteVpcPeeringConnection", Method: "POST", Path: "/", Status: 200, Input: "DeleteVpcPeeringConnectionRequest", Output: "DeleteVpcPeeringConnectionResult",
@@ -230,6 +238,14 @@ var operations = []model.Operation{
 		NewInput: model.New[DescribeVpcAttributeInput], NewOutput: model.New[DescribeVpcAttributeOutput],
 	},
 	{
+		Name: "DescribeVpcEndpointAssociations", Method: "POST", Path: "/", Status: 200, Input: "DescribeVpcEndpointAssociationsRequest", Output: "DescribeVpcEndpointAssociationsResult",
+		NewInput: model.New[DescribeVpcEndpointAssociationsInput], NewOutput: model.New[DescribeVpcEndpointAssociationsOutput],
+	},
+	{
+		Name: "DescribeVpcEndpointServices", Method: "POST", Path: "/", Status: 200, Input: "DescribeVpcEndpointServicesRequest", Output: "DescribeVpcEndpointServicesResult",
+		NewInput: model.New[DescribeVpcEndpointServicesInput], NewOutput: model.New[DescribeVpcEndpointServicesOutput],
+	},
+	{
 		Name: "DescribeVpcEndpoints", Method: "POST", Path: "/", Status: 200, Input: "DescribeVpcEndpointsRequest", Output: "DescribeVpcEndpointsResult",
 		NewInput: model.New[DescribeVpcEndpointsInput], NewOutput: model.New[DescribeVpcEndpointsOutput],
 	},
@@ -284,6 +300,10 @@ var operations = []model.Operation{
 	{
 		Name: "ModifyVpcAttribute", Method: "POST", Path: "/", Status: 200, Input: "ModifyVpcAttributeRequest", Output: "",
 		NewInput: model.New[ModifyVpcAttributeInput], NewOutput: model.New[ModifyVpcAttributeOutput],
+	},
+	{
+		Name: "ModifyVpcEndpoint", Method: "POST", Path: "/", Status: 200, Input: "ModifyVpcEndpointRequest", Output: "ModifyVpcEndpointResult",
+		NewInput: model.New[ModifyVpcEndpointInput], NewOutput: model.New[ModifyVpcEndpointOutput],
 	},
 	{
 		Name: "ModifyVpcPeeringConnectionOptions", Method: "POST", Path: "/", Status: 200, Input: "ModifyVpcPeeringConnectionOptionsRequest", Output: "ModifyVpcPeeringConnectionOptionsResult",

@@ -365,6 +365,29 @@ var shapes1 = []model.Shape{
 		{Name: "Resources", Wire: "ResourceId", Shape: "ResourceIdList", Required: true},
 		{Name: "Tags", Wire: "Tag", Shape: "TagList", Required: true},
 	}},
+	{Name: "CreateVpcEndpointRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "DryRun", Shape: "Boolean"},
+		{Name: "VpcEndpointType", Shape: "VpcEndpointType"},
+		{Name: "VpcId", Shape: "VpcId", Required: true},
+		{Name: "ServiceName", Shape: "String"},
+		{Name: "PolicyDocument", Shape: "String"},
+		{Name: "RouteTableIds", Wire: "RouteTableId", Shape: "VpcEndpointRouteTableIdList"},
+		{Name: "SubnetIds", Wire: "SubnetId", Shape: "VpcEndpointSubnetIdList"},
+		{Name: "SecurityGroupIds", Wire: "SecurityGroupId", Shape: "VpcEndpointSecurityGroupIdList"},
+		{Name: "IpAddressType", Shape: "IpAddressType"},
+		{Name: "DnsOptions", Shape: "DnsOptionsSpecification"},
+		{Name: "ClientToken", Shape: "String"},
+		{Name: "PrivateDnsEnabled", Shape: "Boolean"},
+		{Name: "TagSpecifications", Wire: "TagSpecification", Shape: "TagSpecificationList"},
+		{Name: "SubnetConfigurations", Wire: "SubnetConfiguration", Shape: "SubnetConfigurationsList"},
+		{Name: "ServiceNetworkArn", Shape: "ServiceNetworkArn"},
+		{Name: "ResourceConfigurationArn", Shape: "ResourceConfigurationArn"},
+		{Name: "ServiceRegion", Shape: "String"},
+	}},
+	{Name: "CreateVpcEndpointResult", Kind: model.Structure, Members: []model.Member{
+		{Name: "VpcEndpoint", Wire: "vpcEndpoint", Query: "VpcEndpoint", Shape: "VpcEndpoint"},
+		{Name: "ClientToken", Wire: "clientToken", Query: "ClientToken", Shape: "String"},
+	}},
 	{Name: "CreateVpcPeeringConnectionRequest", Kind: model.Structure, Members: []model.Member{
 		{Name: "PeerRegion", Shape: "String"},
 		{Name: "TagSpecifications", Wire: "TagSpecification", Shape: "TagSpecificationList"},
@@ -425,27 +448,5 @@ var shapes1 = []model.Shape{
 	{Name: "DeleteRouteTableRequest", Kind: model.Structure, Members: []model.Member{
 		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
 		{Name: "RouteTableId", Wire: "routeTableId", Query: "RouteTableId", Shape: "RouteTableId", Required: true},
-	}},
-	{Name: "DeleteSecurityGroupRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "GroupId", Shape: "SecurityGroupId"},
-		{Name: "GroupName", Shape: "SecurityGroupName"},
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-	}},
-	{Name: "DeleteSecurityGroupResult", Kind: model.Structure, Members: []model.Member{
-		{Name: "Return", Wire: "return", Query: "Return", Shape: "Boolean"},
-		{Name: "GroupId", Wire: "groupId", Query: "GroupId", Shape: "SecurityGroupId"},
-	}},
-	{Name: "DeleteSubnetRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "SubnetId", Shape: "SubnetId", Required: true},
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-	}},
-	{Name: "DeleteTagsRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-		{Name: "Resources", Wire: "resourceId", Query: "ResourceId", Shape: "ResourceIdList", Required: true},
-		{Name: "Tags", Wire: "tag", Query: "Tag", Shape: "TagList"},
-	}},
-	{Name: "DeleteVpcPeeringConnectionRequest", Kind: model.Structure, Members: []model.Member{
-		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
-		{Name: "VpcPeeringConnectionId", Wire: "vpcPeeringConnectionId", Query: "VpcPeeringConnectionId", Shape: "VpcPeeringConnectionId", Required: true},
 	}},
 }

@@ -5,6 +5,35 @@ package ec2
 import "trellis/internal/aws/model"
 
 var shapes2 = []model.Shape{
+	{Name: "DeleteSecurityGroupRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "GroupId", Shape: "SecurityGroupId"},
+		{Name: "GroupName", Shape: "SecurityGroupName"},
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+	}},
+	{Name: "DeleteSecurityGroupResult", Kind: model.Structure, Members: []model.Member{
+		{Name: "Return", Wire: "return", Query: "Return", Shape: "Boolean"},
+		{Name: "GroupId", Wire: "groupId", Query: "GroupId", Shape: "SecurityGroupId"},
+	}},
+	{Name: "DeleteSubnetRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "SubnetId", Shape: "SubnetId", Required: true},
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+	}},
+	{Name: "DeleteTagsRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+		{Name: "Resources", Wire: "resourceId", Query: "ResourceId", Shape: "ResourceIdList", Required: true},
+		{Name: "Tags", Wire: "tag", Query: "Tag", Shape: "TagList"},
+	}},
+	{Name: "DeleteVpcEndpointsRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "DryRun", Shape: "Boolean"},
+		{Name: "VpcEndpointIds", Wire: "VpcEndpointId", Shape: "VpcEndpointIdList", Required: true},
+	}},
+	{Name: "DeleteVpcEndpointsResult", Kind: model.Structure, Members: []model.Member{
+		{Name: "Unsuccessful", Wire: "unsuccessful", Query: "Unsuccessful", Shape: "UnsuccessfulItemSet"},
+	}},
+	{Name: "DeleteVpcPeeringConnectionRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "DryRun", Wire: "dryRun", Query: "DryRun", Shape: "Boolean"},
+		{Name: "VpcPeeringConnectionId", Wire: "vpcPeeringConnectionId", Query: "VpcPeeringConnectionId", Shape: "VpcPeeringConnectionId", Required: true},
+	}},
 	{Name: "DeleteVpcPeeringConnectionResult", Kind: model.Structure, Members: []model.Member{
 		{Name: "Return", Wire: "return", Query: "Return", Shape: "Boolean"},
 	}},
@@ -302,6 +331,30 @@ var shapes2 = []model.Shape{
 		{Name: "EnableNetworkAddressUsageMetrics", Wire: "enableNetworkAddressUsageMetrics", Query: "EnableNetworkAddressUsageMetrics", Shape: "AttributeBooleanValue"},
 		{Name: "VpcId", Wire: "vpcId", Query: "VpcId", Shape: "String"},
 	}},
+	{Name: "DescribeVpcEndpointAssociationsRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "DryRun", Shape: "Boolean"},
+		{Name: "VpcEndpointIds", Wire: "VpcEndpointId", Shape: "VpcEndpointIdList"},
+		{Name: "Filters", Wire: "Filter", Shape: "FilterList"},
+		{Name: "MaxResults", Shape: "maxResults"},
+		{Name: "NextToken", Shape: "String"},
+	}},
+	{Name: "DescribeVpcEndpointAssociationsResult", Kind: model.Structure, Members: []model.Member{
+		{Name: "VpcEndpointAssociations", Wire: "vpcEndpointAssociationSet", Query: "VpcEndpointAssociationSet", Shape: "VpcEndpointAssociationSet"},
+		{Name: "NextToken", Wire: "nextToken", Query: "NextToken", Shape: "String"},
+	}},
+	{Name: "DescribeVpcEndpointServicesRequest", Kind: model.Structure, Members: []model.Member{
+		{Name: "DryRun", Shape: "Boolean"},
+		{Name: "ServiceNames", Wire: "ServiceName", Shape: "ValueStringList"},
+		{Name: "Filters", Wire: "Filter", Shape: "FilterList"},
+		{Name: "MaxResults", Shape: "Integer"},
+		{Name: "NextToken", Shape: "String"},
+		{Name: "ServiceRegions", Wire: "ServiceRegion", Shape: "ValueStringList"},
+	}},
+	{Name: "DescribeVpcEndpointServicesResult", Kind: model.Structure, Members: []model.Member{
+		{Name: "ServiceNames", Wire: "serviceNameSet", Query: "ServiceNameSet", Shape: "ValueStringList"},
+		{Name: "ServiceDetails", Wire: "serviceDetailSet", Query: "ServiceDetailSet", Shape: "ServiceDetailSet"},
+		{Name: "NextToken", Wire: "nextToken", Query: "NextToken", Shape: "String"},
+	}},
 	{Name: "DescribeVpcEndpointsRequest", Kind: model.Structure, Members: []model.Member{
 		{Name: "DryRun", Shape: "Boolean"},
 		{Name: "VpcEndpointIds", Wire: "VpcEndpointId", Shape: "VpcEndpointIdList"},
@@ -380,66 +433,20 @@ var shapes2 = []model.Shape{
 		{Name: "HostedZoneId", Wire: "hostedZoneId", Query: "HostedZoneId", Shape: "String"},
 	}},
 	{Name: "DnsEntrySet", Kind: model.List, Elem: "DnsEntry", Wire: "item"},
+	{Name: "DnsNameState", Kind: model.String},
 	{Name: "DnsOptions", Kind: model.Structure, Members: []model.Member{
 		{Name: "DnsRecordIpType", Wire: "dnsRecordIpType", Query: "DnsRecordIpType", Shape: "DnsRecordIpType"},
 		{Name: "PrivateDnsOnlyForInboundResolverEndpoint", Wire: "privateDnsOnlyForInboundResolverEndpoint", Query: "PrivateDnsOnlyForInboundResolverEndpoint", Shape: "Boolean"},
 		{Name: "PrivateDnsPreference", Wire: "privateDnsPreference", Query: "PrivateDnsPreference", Shape: "String"},
 		{Name: "PrivateDnsSpecifiedDomains", Wire: "privateDnsSpecifiedDomainSet", Query: "PrivateDnsSpecifiedDomainSet", Shape: "PrivateDnsSpecifiedDomainSet"},
 	}},
-	{Name: "DnsRecordIpType", Kind: model.String},
-	{Name: "DomainType", Kind: model.String},
-	{Name: "EbsInstanceBlockDevice", Kind: model.Structure, Members: []model.Member{
-		{Name: "AttachTime", Wire: "attachTime", Query: "AttachTime", Shape: "DateTime"},
-		{Name: "DeleteOnTermination", Wire: "deleteOnTermination", Query: "DeleteOnTermination", Shape: "Boolean"},
-		{Name: "Status", Wire: "status", Query: "Status", Shape: "AttachmentStatus"},
-		{Name: "VolumeId", Wire: "volumeId", Query: "VolumeId", Shape: "String"},
-		{Name: "AssociatedResource", Wire: "associatedResource", Query: "AssociatedResource", Shape: "String"},
-		{Name: "VolumeOwnerId", Wire: "volumeOwnerId", Query: "VolumeOwnerId", Shape: "String"},
-		{Name: "Operator", Wire: "operator", Query: "Operator", Shape: "OperatorResponse"},
-		{Name: "EbsCardIndex", Wire: "ebsCardIndex", Query: "EbsCardIndex", Shape: "Integer"},
+	{Name: "DnsOptionsSpecification", Kind: model.Structure, Members: []model.Member{
+		{Name: "DnsRecordIpType", Shape: "DnsRecordIpType"},
+		{Name: "PrivateDnsOnlyForInboundResolverEndpoint", Shape: "Boolean"},
+		{Name: "PrivateDnsPreference", Shape: "String"},
+		{Name: "PrivateDnsSpecifiedDomains", Wire: "PrivateDnsSpecifiedDomain", Shape: "PrivateDnsSpecifiedDomainSet"},
 	}},
-	{Name: "EbsStatusDetails", Kind: model.Structure, Members: []model.Member{
-		{Name: "ImpairedSince", Wire: "impairedSince", Query: "ImpairedSince", Shape: "MillisecondDateTime"},
-		{Name: "Name", Wire: "name", Query: "Name", Shape: "StatusName"},
-		{Name: "Status", Wire: "status", Query: "Status", Shape: "StatusType"},
+	{Name: "DnsRecordIpType", Kind: model.String, Enum: []string{
+		"ipv4", "dualstack", "ipv6", "service-defined",
 	}},
-	{Name: "EbsStatusDetailsList", Kind: model.List, Elem: "EbsStatusDetails", Wire: "item"},
-	{Name: "EbsStatusSummary", Kind: model.Structure, Members: []model.Member{
-		{Name: "Details", Wire: "details", Query: "Details", Shape: "EbsStatusDetailsList"},
-		{Name: "Status", Wire: "status", Query: "Status", Shape: "SummaryStatus"},
-	}},
-	{Name: "EgressOnlyInternetGateway", Kind: model.Structure, Members: []model.Member{
-		{Name: "Attachments", Wire: "attachmentSet", Query: "AttachmentSet", Shape: "InternetGatewayAttachmentList"},
-		{Name: "EgressOnlyInternetGatewayId", Wire: "egressOnlyInternetGatewayId", Query: "EgressOnlyInternetGatewayId", Shape: "EgressOnlyInternetGatewayId"},
-		{Name: "Tags", Wire: "tagSet", Query: "TagSet", Shape: "TagList"},
-	}},
-	{Name: "EgressOnlyInternetGatewayId", Kind: model.String},
-	{Name: "EgressOnlyInternetGatewayIdList", Kind: model.List, Elem: "EgressOnlyInternetGatewayId", Wire: "item"},
-	{Name: "EgressOnlyInternetGatewayList", Kind: model.List, Elem: "EgressOnlyInternetGateway", Wire: "item"},
-	{Name: "ElasticGpuAssociation", Kind: model.Structure, Members: []model.Member{
-		{Name: "ElasticGpuId", Wire: "elasticGpuId", Query: "ElasticGpuId", Shape: "ElasticGpuId"},
-		{Name: "ElasticGpuAssociationId", Wire: "elasticGpuAssociationId", Query: "ElasticGpuAssociationId", Shape: "String"},
-		{Name: "ElasticGpuAssociationState", Wire: "elasticGpuAssociationState", Query: "ElasticGpuAssociationState", Shape: "String"},
-		{Name: "ElasticGpuAssociationTime", Wire: "elasticGpuAssociationTime", Query: "ElasticGpuAssociationTime", Shape: "String"},
-	}},
-	{Name: "ElasticGpuAssociationList", Kind: model.List, Elem: "ElasticGpuAssociation", Wire: "item"},
-	{Name: "ElasticGpuId", Kind: model.String},
-	{Name: "ElasticInferenceAcceleratorAssociation", Kind: model.Structure, Members: []model.Member{
-		{Name: "ElasticInferenceAcceleratorArn", Wire: "elasticInferenceAcceleratorArn", Query: "ElasticInferenceAcceleratorArn", Shape: "String"},
-		{Name: "ElasticInferenceAcceleratorAssociationId", Wire: "elasticInferenceAcceleratorAssociationId", Query: "ElasticInferenceAcceleratorAssociationId", Shape: "String"},
-		{Name: "ElasticInferenceAcceleratorAssociationState", Wire: "elasticInferenceAcceleratorAssociationState", Query: "ElasticInferenceAcceleratorAssociationState", Shape: "String"},
-		{Name: "ElasticInferenceAcceleratorAssociationTime", Wire: "elasticInferenceAcceleratorAssociationTime", Query: "ElasticInferenceAcceleratorAssociationTime", Shape: "DateTime"},
-	}},
-	{Name: "ElasticInferenceAcceleratorAssociationList", Kind: model.List, Elem: "ElasticInferenceAcceleratorAssociation", Wire: "item"},
-	{Name: "EnaSrdSpecification", Kind: model.Structure, Members: []model.Member{
-		{Name: "EnaSrdEnabled", Shape: "Boolean"},
-		{Name: "EnaSrdUdpSpecification", Shape: "EnaSrdUdpSpecification"},
-	}},
-	{Name: "EnaSrdUdpSpecification", Kind: model.Structure, Members: []model.Member{
-		{Name: "EnaSrdUdpEnabled", Shape: "Boolean"},
-	}},
-	{Name: "EnclaveOptions", Kind: model.Structure, Members: []model.Member{
-		{Name: "Enabled", Wire: "enabled", Query: "Enabled", Shape: "Boolean"},
-	}},
-	{Name: "EventCode", Kind: model.String},
 }

@@ -386,6 +386,31 @@ type CreateTagsInput struct {
 
 type CreateTagsOutput struct{}
 
+type CreateVpcEndpointInput struct {
+	DryRun                   *bool
+	VpcEndpointType          *string
+	VpcId                    *string
+	ServiceName              *string
+	PolicyDocument           *string
+	RouteTableIds            []string
+	SubnetIds                []string
+	SecurityGroupIds         []string
+	IpAddressType            *string
+	DnsOptions               *DnsOptionsSpecification
+	ClientToken              *string
+	PrivateDnsEnabled        *bool
+	TagSpecifications        []TagSpecification
+	SubnetConfigurations     []SubnetConfiguration
+	ServiceNetworkArn        *string
+	ResourceConfigurationArn *string
+	ServiceRegion            *string
+}
+
+type CreateVpcEndpointOutput struct {
+	VpcEndpoint *VpcEndpoint
+	ClientToken *string
+}
+
 type CreateVpcInput struct {
 	CidrBlock                       *string
 	Ipv6Pool                        *string
@@ -493,6 +518,15 @@ type DeleteTagsInput struct {
 
 type DeleteTagsOutput struct{}
 
+type DeleteVpcEndpointsInput struct {
+	DryRun         *bool
+	VpcEndpointIds []string
+}
+
+type DeleteVpcEndpointsOutput struct {
+	Unsuccessful []UnsuccessfulItem
+}
+
 type DeleteVpcInput struct {
 	VpcId  *string
 	DryRun *bool
@@ -516,40 +550,4 @@ type DescribeAccountAttributesInput struct {
 
 type DescribeAccountAttributesOutput struct {
 	AccountAttributes []AccountAttribute
-}
-
-type DescribeAddressesAttributeInput struct {
-	AllocationIds []string
-	Attribute     *string
-	NextToken     *string
-	MaxResults    *int32
-	DryRun        *bool
-}
-
-type DescribeAddressesAttributeOutput struct {
-	Addresses []AddressAttribute
-	NextToken *string
-}
-
-type DescribeAddressesInput struct {
-	PublicIps     []string
-	DryRun        *bool
-	Filters       []Filter
-	AllocationIds []string
-}
-
-type DescribeAddressesOutput struct {
-	Addresses []Address
-}
-
-type DescribeAvailabilityZonesInput struct {
-	ZoneNames            []string
-	ZoneIds              []string
-	AllAvailabilityZones *bool
-	DryRun               *bool
-	Filters              []Filter
-}
-
-type DescribeAvailabilityZonesOutput struct {
-	AvailabilityZones []AvailabilityZone
 }

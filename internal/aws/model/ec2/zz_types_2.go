@@ -6,6 +6,42 @@ import (
 	"time"
 )
 
+type DescribeAddressesAttributeInput struct {
+	AllocationIds []string
+	Attribute     *string
+	NextToken     *string
+	MaxResults    *int32
+	DryRun        *bool
+}
+
+type DescribeAddressesAttributeOutput struct {
+	Addresses []AddressAttribute
+	NextToken *string
+}
+
+type DescribeAddressesInput struct {
+	PublicIps     []string
+	DryRun        *bool
+	Filters       []Filter
+	AllocationIds []string
+}
+
+type DescribeAddressesOutput struct {
+	Addresses []Address
+}
+
+type DescribeAvailabilityZonesInput struct {
+	ZoneNames            []string
+	ZoneIds              []string
+	AllAvailabilityZones *bool
+	DryRun               *bool
+	Filters              []Filter
+}
+
+type DescribeAvailabilityZonesOutput struct {
+	AvailabilityZones []AvailabilityZone
+}
+
 type DescribeDhcpOptionsInput struct {
 	DhcpOptionsIds []string
 	NextToken      *string
@@ -290,6 +326,34 @@ type DescribeVpcAttributeOutput struct {
 	VpcId                            *string
 }
 
+type DescribeVpcEndpointAssociationsInput struct {
+	DryRun         *bool
+	VpcEndpointIds []string
+	Filters        []Filter
+	MaxResults     *int32
+	NextToken      *string
+}
+
+type DescribeVpcEndpointAssociationsOutput struct {
+	VpcEndpointAssociations []VpcEndpointAssociation
+	NextToken               *string
+}
+
+type DescribeVpcEndpointServicesInput struct {
+	DryRun         *bool
+	ServiceNames   []string
+	Filters        []Filter
+	MaxResults     *int32
+	NextToken      *string
+	ServiceRegions []string
+}
+
+type DescribeVpcEndpointServicesOutput struct {
+	ServiceNames   []string
+	ServiceDetails []ServiceDetail
+	NextToken      *string
+}
+
 type DescribeVpcEndpointsInput struct {
 	DryRun         *bool
 	VpcEndpointIds []string
@@ -380,6 +444,13 @@ type DnsEntry struct {
 }
 
 type DnsOptions struct {
+	DnsRecordIpType                          *string
+	PrivateDnsOnlyForInboundResolverEndpoint *bool
+	PrivateDnsPreference                     *string
+	PrivateDnsSpecifiedDomains               []string
+}
+
+type DnsOptionsSpecification struct {
 	DnsRecordIpType                          *string
 	PrivateDnsOnlyForInboundResolverEndpoint *bool
 	PrivateDnsPreference                     *string
@@ -482,23 +553,4 @@ type GetSecurityGroupsForVpcInput struct {
 type GetSecurityGroupsForVpcOutput struct {
 	NextToken            *string
 	SecurityGroupForVpcs []SecurityGroupForVpc
-}
-
-type GroupIdentifier struct {
-	GroupId   *string
-	GroupName *string
-}
-
-type HibernationOptions struct {
-	Configured *bool
-}
-
-type IamInstanceProfile struct {
-	Arn *string
-	Id  *string
-}
-
-type IcmpTypeCode struct {
-	Code *int32
-	Type *int32
 }

@@ -6,6 +6,25 @@ import (
 	"time"
 )
 
+type GroupIdentifier struct {
+	GroupId   *string
+	GroupName *string
+}
+
+type HibernationOptions struct {
+	Configured *bool
+}
+
+type IamInstanceProfile struct {
+	Arn *string
+	Id  *string
+}
+
+type IcmpTypeCode struct {
+	Code *int32
+	Type *int32
+}
+
 type Instance struct {
 	Architecture                            *string
 	BlockDeviceMappings                     []InstanceBlockDeviceMapping
@@ -363,6 +382,27 @@ type ModifyVpcAttributeInput struct {
 
 type ModifyVpcAttributeOutput struct{}
 
+type ModifyVpcEndpointInput struct {
+	DryRun                 *bool
+	VpcEndpointId          *string
+	ResetPolicy            *bool
+	PolicyDocument         *string
+	AddRouteTableIds       []string
+	RemoveRouteTableIds    []string
+	AddSubnetIds           []string
+	RemoveSubnetIds        []string
+	AddSecurityGroupIds    []string
+	RemoveSecurityGroupIds []string
+	IpAddressType          *string
+	DnsOptions             *DnsOptionsSpecification
+	PrivateDnsEnabled      *bool
+	SubnetConfigurations   []SubnetConfiguration
+}
+
+type ModifyVpcEndpointOutput struct {
+	Return *bool
+}
+
 type ModifyVpcPeeringConnectionOptionsInput struct {
 	AccepterPeeringConnectionOptions  *PeeringConnectionOptionsRequest
 	DryRun                            *bool
@@ -503,52 +543,4 @@ type NetworkInterfaceAssociation struct {
 	PublicIp        *string
 	CustomerOwnedIp *string
 	CarrierIp       *string
-}
-
-type NetworkInterfaceAttachment struct {
-	AttachTime          *time.Time
-	AttachmentId        *string
-	DeleteOnTermination *bool
-	DeviceIndex         *int32
-	NetworkCardIndex    *int32
-	InstanceId          *string
-	InstanceOwnerId     *string
-	Status              *string
-	EnaSrdSpecification *AttachmentEnaSrdSpecification
-	EnaQueueCount       *int32
-}
-
-type NetworkInterfaceAttachmentChanges struct {
-	DefaultEnaQueueCount *bool
-	EnaQueueCount        *int32
-	AttachmentId         *string
-	DeleteOnTermination  *bool
-}
-
-type NetworkInterfaceIpv6Address struct {
-	Ipv6Address       *string
-	PublicIpv6DnsName *string
-	IsPrimaryIpv6     *bool
-}
-
-type NetworkInterfacePrivateIpAddress struct {
-	Association      *NetworkInterfaceAssociation
-	Primary          *bool
-	PrivateDnsName   *string
-	PrivateIpAddress *string
-}
-
-type OperatorRequest struct {
-	Principal *string
-}
-
-type OperatorResponse struct {
-	Managed         *bool
-	Principal       *string
-	HiddenByDefault *bool
-}
-
-type PayerResponsibilityEntry struct {
-	Scope                   *string
-	PayerResponsibilityType *string
 }

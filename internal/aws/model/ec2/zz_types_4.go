@@ -6,6 +6,54 @@ import (
 	"time"
 )
 
+type NetworkInterfaceAttachment struct {
+	AttachTime          *time.Time
+	AttachmentId        *string
+	DeleteOnTermination *bool
+	DeviceIndex         *int32
+	NetworkCardIndex    *int32
+	InstanceId          *string
+	InstanceOwnerId     *string
+	Status              *string
+	EnaSrdSpecification *AttachmentEnaSrdSpecification
+	EnaQueueCount       *int32
+}
+
+type NetworkInterfaceAttachmentChanges struct {
+	DefaultEnaQueueCount *bool
+	EnaQueueCount        *int32
+	AttachmentId         *string
+	DeleteOnTermination  *bool
+}
+
+type NetworkInterfaceIpv6Address struct {
+	Ipv6Address       *string
+	PublicIpv6DnsName *string
+	IsPrimaryIpv6     *bool
+}
+
+type NetworkInterfacePrivateIpAddress struct {
+	Association      *NetworkInterfaceAssociation
+	Primary          *bool
+	PrivateDnsName   *string
+	PrivateIpAddress *string
+}
+
+type OperatorRequest struct {
+	Principal *string
+}
+
+type OperatorResponse struct {
+	Managed         *bool
+	Principal       *string
+	HiddenByDefault *bool
+}
+
+type PayerResponsibilityEntry struct {
+	Scope                   *string
+	PayerResponsibilityType *string
+}
+
 type PeeringConnectionOptions struct {
 	AllowDnsResolutionFromRemoteVpc            *bool
 	AllowEgressFromLocalClassicLinkToRemoteVpc *bool
@@ -65,6 +113,10 @@ type PrefixListEntry struct {
 type PrefixListId struct {
 	Description  *string
 	PrefixListId *string
+}
+
+type PrivateDnsDetails struct {
+	PrivateDnsName *string
 }
 
 type PrivateDnsNameOptionsOnLaunch struct {
@@ -396,6 +448,30 @@ type SecurityGroupVpcAssociation struct {
 	GroupOwnerId *string
 }
 
+type ServiceDetail struct {
+	ServiceName                     *string
+	ServiceId                       *string
+	ServiceType                     []ServiceTypeDetail
+	ServiceRegion                   *string
+	AvailabilityZoneIds             []string
+	AvailabilityZones               []string
+	Owner                           *string
+	BaseEndpointDnsNames            []string
+	PrivateDnsName                  *string
+	PrivateDnsNames                 []PrivateDnsDetails
+	VpcEndpointPolicySupported      *bool
+	AcceptanceRequired              *bool
+	ManagesVpcEndpoints             *bool
+	PayerResponsibility             *string
+	Tags                            []Tag
+	PrivateDnsNameVerificationState *string
+	SupportedIpAddressTypes         []string
+}
+
+type ServiceTypeDetail struct {
+	ServiceType *string
+}
+
 type StaleIpPermission struct {
 	FromPort         *int32
 	IpProtocol       *string
@@ -450,6 +526,12 @@ type SubnetCidrBlockState struct {
 	StatusMessage *string
 }
 
+type SubnetConfiguration struct {
+	SubnetId *string
+	Ipv4     *string
+	Ipv6     *string
+}
+
 type SubnetIpPrefixes struct {
 	SubnetId   *string
 	IpPrefixes []string
@@ -466,86 +548,4 @@ type SubnetIpv6CidrBlockAssociation struct {
 type Tag struct {
 	Key   *string
 	Value *string
-}
-
-type TagDescription struct {
-	Key          *string
-	ResourceId   *string
-	ResourceType *string
-	Value        *string
-}
-
-type TagSpecification struct {
-	ResourceType *string
-	Tags         []Tag
-}
-
-type UpdateSecurityGroupRuleDescriptionsEgressInput struct {
-	DryRun                        *bool
-	GroupId                       *string
-	GroupName                     *string
-	IpPermissions                 []IpPermission
-	SecurityGroupRuleDescriptions []SecurityGroupRuleDescription
-}
-
-type UpdateSecurityGroupRuleDescriptionsEgressOutput struct {
-	Return *bool
-}
-
-type UpdateSecurityGroupRuleDescriptionsIngressInput struct {
-	DryRun                        *bool
-	GroupId                       *string
-	GroupName                     *string
-	IpPermissions                 []IpPermission
-	SecurityGroupRuleDescriptions []SecurityGroupRuleDescription
-}
-
-type UpdateSecurityGroupRuleDescriptionsIngressOutput struct {
-	Return *bool
-}
-
-type UserIdGroupPair struct {
-	Description            *string
-	UserId                 *string
-	GroupName              *string
-	GroupId                *string
-	VpcId                  *string
-	VpcPeeringConnectionId *string
-	PeeringStatus          *string
-}
-
-type Vpc struct {
-	OwnerId                     *string
-	InstanceTenancy             *string
-	Ipv6CidrBlockAssociationSet []VpcIpv6CidrBlockAssociation
-	CidrBlockAssociationSet     []VpcCidrBlockAssociation
-	IsDefault                   *bool
-	EncryptionControl           *VpcEncryptionControl
-	Tags                        []Tag
-	BlockPublicAccessStates     *BlockPublicAccessStates
-	VpcId                       *string
-	State                       *string
-	CidrBlock                   *string
-	DhcpOptionsId               *string
-}
-
-type VpcCidrBlockAssociation struct {
-	AssociationId  *string
-	CidrBlock      *string
-	CidrBlockState *VpcCidrBlockState
-}
-
-type VpcCidrBlockState struct {
-	State         *string
-	StatusMessage *string
-}
-
-type VpcEncryptionControl struct {
-	VpcId                  *string
-	VpcEncryptionControlId *string
-	Mode                   *string
-	State                  *string
-	StateMessage           *string
-	ResourceExclusions     *VpcEncryptionControlExclusions
-	Tags                   []Tag
 }

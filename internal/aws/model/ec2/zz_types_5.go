@@ -6,6 +6,98 @@ import (
 	"time"
 )
 
+type TagDescription struct {
+	Key          *string
+	ResourceId   *string
+	ResourceType *string
+	Value        *string
+}
+
+type TagSpecification struct {
+	ResourceType *string
+	Tags         []Tag
+}
+
+type UnsuccessfulItem struct {
+	Error      *UnsuccessfulItemError
+	ResourceId *string
+}
+
+type UnsuccessfulItemError struct {
+	Code    *string
+	Message *string
+}
+
+type UpdateSecurityGroupRuleDescriptionsEgressInput struct {
+	DryRun                        *bool
+	GroupId                       *string
+	GroupName                     *string
+	IpPermissions                 []IpPermission
+	SecurityGroupRuleDescriptions []SecurityGroupRuleDescription
+}
+
+type UpdateSecurityGroupRuleDescriptionsEgressOutput struct {
+	Return *bool
+}
+
+type UpdateSecurityGroupRuleDescriptionsIngressInput struct {
+	DryRun                        *bool
+	GroupId                       *string
+	GroupName                     *string
+	IpPermissions                 []IpPermission
+	SecurityGroupRuleDescriptions []SecurityGroupRuleDescription
+}
+
+type UpdateSecurityGroupRuleDescriptionsIngressOutput struct {
+	Return *bool
+}
+
+type UserIdGroupPair struct {
+	Description            *string
+	UserId                 *string
+	GroupName              *string
+	GroupId                *string
+	VpcId                  *string
+	VpcPeeringConnectionId *string
+	PeeringStatus          *string
+}
+
+type Vpc struct {
+	OwnerId                     *string
+	InstanceTenancy             *string
+	Ipv6CidrBlockAssociationSet []VpcIpv6CidrBlockAssociation
+	CidrBlockAssociationSet     []VpcCidrBlockAssociation
+	IsDefault                   *bool
+	EncryptionControl           *VpcEncryptionControl
+	Tags                        []Tag
+	BlockPublicAccessStates     *BlockPublicAccessStates
+	VpcId                       *string
+	State                       *string
+	CidrBlock                   *string
+	DhcpOptionsId               *string
+}
+
+type VpcCidrBlockAssociation struct {
+	AssociationId  *string
+	CidrBlock      *string
+	CidrBlockState *VpcCidrBlockState
+}
+
+type VpcCidrBlockState struct {
+	State         *string
+	StatusMessage *string
+}
+
+type VpcEncryptionControl struct {
+	VpcId                  *string
+	VpcEncryptionControlId *string
+	Mode                   *string
+	State                  *string
+	StateMessage           *string
+	ResourceExclusions     *VpcEncryptionControlExclusions
+	Tags                   []Tag
+}
+
 type VpcEncryptionControlConfiguration struct {
 	Mode                               *string
 	InternetGatewayExclusion           *string
@@ -65,6 +157,21 @@ type VpcEndpoint struct {
 	ResourceConfigurationArn *string
 	ServiceRegion            *string
 	PayerResponsibilities    []PayerResponsibilityEntry
+}
+
+type VpcEndpointAssociation struct {
+	Id                              *string
+	VpcEndpointId                   *string
+	ServiceNetworkArn               *string
+	ServiceNetworkName              *string
+	AssociatedResourceAccessibility *string
+	FailureReason                   *string
+	FailureCode                     *string
+	DnsEntry                        *DnsEntry
+	PrivateDnsEntry                 *DnsEntry
+	AssociatedResourceArn           *string
+	ResourceConfigurationGroupArn   *string
+	Tags                            []Tag
 }
 
 type VpcIpv6CidrBlockAssociation struct {
