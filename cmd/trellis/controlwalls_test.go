@@ -24,6 +24,7 @@ var desired = map[string]string{
 	"AWS::EC2::SecurityGroupIngress":                     `{"GroupId":"${group}","IpProtocol":"tcp","FromPort":81,"ToPort":81,"SourceSecurityGroupId":"${group.spare}"}`,
 	"AWS::EC2::SecurityGroupEgress":                      `{"GroupId":"${group}","IpProtocol":"tcp","FromPort":81,"ToPort":81,"DestinationSecurityGroupId":"${group.spare}"}`,
 	"AWS::EC2::VPCPeeringConnection":                     `{"VpcId":"${vpc}","PeerVpcId":"${vpc.spare}"}`,
+	"AWS::EC2::VPCEndpoint":                              `{"VpcId":"${vpc}","VpcEndpointType":"ServiceNetwork","ServiceNetworkArn":"${network.arn}","SubnetIds":["${subnet}"],"SecurityGroupIds":["${group}"]}`,
 	"AWS::ElasticLoadBalancingV2::LoadBalancer":          `{"Name":"by-control","Scheme":"internal","Subnets":["${subnet}","${subnet.other}"],"SecurityGroups":["${group}"]}`,
 	"AWS::ElasticLoadBalancingV2::TargetGroup":           `{"Name":"by-control","Port":80,"Protocol":"HTTP","TargetType":"ip","VpcId":"${vpc}"}`,
 	"AWS::ElasticLoadBalancingV2::Listener":              `{"LoadBalancerArn":"${balancer}","Port":8099,"Protocol":"HTTP","DefaultActions":[{"Type":"forward","TargetGroupArn":"${balancer.targets}"}]}`,

@@ -69,6 +69,11 @@ type Lattice interface {
 	ListServiceNetworkResourceAssociations(context.Context, *vpclattice.ListServiceNetworkResourceAssociationsInput) (*vpclattice.ListServiceNetworkResourceAssociationsOutput, error)
 	DeleteServiceNetworkResourceAssociation(context.Context, *vpclattice.DeleteServiceNetworkResourceAssociationInput) (*vpclattice.DeleteServiceNetworkResourceAssociationOutput, error)
 
+	StartDomainVerification(context.Context, *vpclattice.StartDomainVerificationInput) (*vpclattice.StartDomainVerificationOutput, error)
+	GetDomainVerification(context.Context, *vpclattice.GetDomainVerificationInput) (*vpclattice.GetDomainVerificationOutput, error)
+	ListDomainVerifications(context.Context, *vpclattice.ListDomainVerificationsInput) (*vpclattice.ListDomainVerificationsOutput, error)
+	DeleteDomainVerification(context.Context, *vpclattice.DeleteDomainVerificationInput) (*vpclattice.DeleteDomainVerificationOutput, error)
+
 	PutAuthPolicy(context.Context, *vpclattice.PutAuthPolicyInput) (*vpclattice.PutAuthPolicyOutput, error)
 	GetAuthPolicy(context.Context, *vpclattice.GetAuthPolicyInput) (*vpclattice.GetAuthPolicyOutput, error)
 	DeleteAuthPolicy(context.Context, *vpclattice.DeleteAuthPolicyInput) (*vpclattice.DeleteAuthPolicyOutput, error)

@@ -23,6 +23,7 @@ func networkTypes() map[string]*resource {
 		"AWS::EC2::SecurityGroupIngress":        securityGroupRule(false),
 		"AWS::EC2::SecurityGroupEgress":         securityGroupRule(true),
 		"AWS::EC2::VPCPeeringConnection":        peeringConnection(),
+		"AWS::EC2::VPCEndpoint":                 vpcEndpoint(),
 	}
 }
 

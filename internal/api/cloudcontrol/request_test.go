@@ -26,8 +26,7 @@ func TestCreateRefuses(t *testing.T) {
 		{prefix + "Service", `{} {}`, "ValidationException", "not a JSON object"},
 		{prefix + "ResourceConfiguration", `{"Name":"abc","ResourceConfigurationType":"SINGLE","ResourceConfigurationDefinition":{"CidrResource":"10.0.0.0/8"}}`, "ValidationException",
 			"Model validation failed (#/ResourceConfigurationDefinition: extraneous key [CidrResource] is not permitted)"},
-		{prefix + "DomainVerification", `{}`, "UnsupportedActionException", "AWS::VpcLattice::DomainVerification"},
-		{"AWS::EC2::VPCEndpoint", `{}`, "UnsupportedActionException", "AWS::EC2::VPCEndpoint"},
+		{"AWS::IAM::Policy", `{}`, "UnsupportedActionException", "AWS::IAM::Policy"},
 		{"AWS::No::Such", `{}`, "TypeNotFoundException", "The type 'AWS::No::Such' cannot be found."},
 	} {
 		_, err := w.CreateResource(w.as(account), &model.CreateResourceInput{TypeName: &test.typeName, DesiredState: &test.desired})

@@ -112,7 +112,7 @@ func TestWithTheSDK(t *testing.T) {
 		t.Errorf("a type that is none gets %v", err)
 	}
 	var unsupported *types.UnsupportedActionException
-	if _, err := c.GetResource(ctx, &cloudcontrol.GetResourceInput{TypeName: new("AWS::EC2::VPCEndpoint"), Identifier: id}); !errors.As(err, &unsupported) {
+	if _, err := c.GetResource(ctx, &cloudcontrol.GetResourceInput{TypeName: new("AWS::IAM::Policy"), Identifier: id}); !errors.As(err, &unsupported) {
 		t.Errorf("a type that is not built gets %v", err)
 	}
 	var noToken *types.RequestTokenNotFoundException

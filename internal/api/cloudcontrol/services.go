@@ -22,6 +22,7 @@ func latticeTypes(l Lattice) map[string]*resource {
 		"AWS::VpcLattice::ResourceGateway":                   resourceGateway(l),
 		"AWS::VpcLattice::ResourceConfiguration":             resourceConfiguration(l),
 		"AWS::VpcLattice::ServiceNetworkResourceAssociation": resourceAssociation(l),
+		"AWS::VpcLattice::DomainVerification":                domainVerification(l),
 		"AWS::VpcLattice::ServiceNetwork":                    serviceNetwork(l),
 		"AWS::VpcLattice::Service":                           latticeService(l),
 		"AWS::VpcLattice::ServiceNetworkServiceAssociation":  serviceAssociation(l),

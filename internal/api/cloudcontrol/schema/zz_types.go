@@ -274,6 +274,42 @@ var Types = []Type{
 		Handlers: []string{"create", "delete", "list", "read", "update"},
 	},
 	{
+		Name: "AWS::EC2::VPCEndpoint",
+		Model: Value{Kind: Object, Properties: []Property{
+			{"CreationTimestamp", Value{Kind: String}},
+			{"DnsEntries", Value{Kind: Array, Items: &Value{Kind: String}}},
+			{"DnsOptions", Value{Kind: Object, Properties: []Property{
+				{"DnsRecordIpType", Value{Kind: String, Enum: []string{"ipv4", "ipv6", "dualstack", "service-defined", "not-specified"}}},
+				{"PrivateDnsOnlyForInboundResolverEndpoint", Value{Kind: String, Enum: []string{"OnlyInboundResolver", "AllResolvers", "NotSpecified"}}},
+				{"PrivateDnsPreference", Value{Kind: String, Enum: []string{"VERIFIED_DOMAINS_ONLY", "ALL_DOMAINS", "VERIFIED_DOMAINS_AND_SPECIFIED_DOMAINS", "SPECIFIED_DOMAINS_ONLY"}}},
+				{"PrivateDnsSpecifiedDomains", Value{Kind: Array, Min: 1, HasMin: true, Max: 10, HasMax: true, Items: &Value{Kind: String, Min: 1, HasMin: true, Max: 255, HasMax: true}}},
+			}}},
+			{"Id", Value{Kind: String}},
+			{"IpAddressType", Value{Kind: String, Enum: []string{"ipv4", "ipv6", "dualstack", "not-specified"}}},
+			{"NetworkInterfaceIds", Value{Kind: Array, Items: &Value{Kind: String}}},
+			{"PolicyDocument", Value{Kind: Any}},
+			{"PrivateDnsEnabled", Value{Kind: Boolean}},
+			{"ResourceConfigurationArn", Value{Kind: String}},
+			{"RouteTableIds", Value{Kind: Array, Unique: true, Items: &Value{Kind: String}}},
+			{"SecurityGroupIds", Value{Kind: Array, Unique: true, Items: &Value{Kind: String}}},
+			{"ServiceName", Value{Kind: String}},
+			{"ServiceNetworkArn", Value{Kind: String}},
+			{"ServiceRegion", Value{Kind: String}},
+			{"SubnetIds", Value{Kind: Array, Unique: true, Items: &Value{Kind: String}}},
+			{"Tags", Value{Kind: Array, Items: &Value{Kind: Object, Properties: []Property{
+				{"Key", Value{Kind: String}},
+				{"Value", Value{Kind: String}},
+			}, Required: []string{"Value", "Key"}}}},
+			{"VpcEndpointType", Value{Kind: String, Enum: []string{"Interface", "Gateway", "GatewayLoadBalancer", "ServiceNetwork", "Resource"}}},
+			{"VpcId", Value{Kind: String}},
+		}, Required: []string{"VpcId"}},
+		ReadOnly:    []string{"NetworkInterfaceIds", "CreationTimestamp", "DnsEntries", "Id"},
+		CreateOnly:  []string{"ServiceName", "VpcEndpointType", "VpcId", "ServiceNetworkArn", "ResourceConfigurationArn", "ServiceRegion", "DnsOptions/PrivateDnsPreference", "DnsOptions/PrivateDnsSpecifiedDomains"},
+		Identifier:  []string{"Id"},
+		TagProperty: "Tags", TagOnCreate: true, TagUpdatable: true,
+		Handlers: []string{"create", "delete", "list", "read", "update"},
+	},
+	{
 		Name: "AWS::EC2::VPCGatewayAttachment",
 		Model: Value{Kind: Object, Properties: []Property{
 			{"AttachmentType", Value{Kind: String}},
@@ -1076,6 +1112,29 @@ var Types = []Type{
 		Handlers:   []string{"create", "delete", "read", "update"},
 	},
 	{
+		Name: "AWS::VpcLattice::DomainVerification",
+		Model: Value{Kind: Object, Properties: []Property{
+			{"Arn", Value{Kind: String, Min: 20, HasMin: true, Max: 2048, HasMax: true, Pattern: `^arn:[a-z0-9\-]+:vpc-lattice:[a-zA-Z0-9\-]+:\d{12}:domainverification/dv-[0-9a-z]{17}$`}},
+			{"DomainName", Value{Kind: String, Min: 3, HasMin: true, Max: 255, HasMax: true}},
+			{"Id", Value{Kind: String, Min: 20, HasMin: true, Max: 2048, HasMax: true, Pattern: `^((dv-[0-9a-z]{17})|(arn:[a-z0-9\-]+:vpc-lattice:[a-zA-Z0-9\-]+:\d{12}:domainverification/dv-[0-9a-z]{17}))$`}},
+			{"Status", Value{Kind: String, Enum: []string{"VERIFIED", "PENDING", "VERIFICATION_TIMED_OUT"}}},
+			{"Tags", Value{Kind: Array, Max: 50, HasMax: true, Unique: true, Items: &Value{Kind: Object, Properties: []Property{
+				{"Key", Value{Kind: String, Min: 1, HasMin: true, Max: 128, HasMax: true}},
+				{"Value", Value{Kind: String, Min: 1, HasMin: true, Max: 256, HasMax: true}},
+			}, Required: []string{"Key"}}}},
+			{"TxtMethodConfig", Value{Kind: Object, Properties: []Property{
+				{"name", Value{Kind: String}},
+				{"value", Value{Kind: String}},
+			}}},
+		}, Required: []string{"DomainName"}},
+		ReadOnly:     []string{"TxtMethodConfig", "Status", "Id", "Arn"},
+		CreateOnly:   []string{"DomainName"},
+		Identifier:   []string{"Arn"},
+		Alternatives: [][]string{{"Id"}, {"DomainName"}},
+		TagProperty:  "Tags", TagOnCreate: true, TagUpdatable: true,
+		Handlers: []string{"create", "delete", "list", "read", "update"},
+	},
+	{
 		Name: "AWS::VpcLattice::Listener",
 		Model: Value{Kind: Object, Properties: []Property{
 			{"Arn", Value{Kind: String, Min: 20, HasMin: true, Max: 2048, HasMax: true, Pattern: `^arn(:[a-z0-9]+([.-][a-z0-9]+)*){2}(:([a-z0-9]+([.-][a-z0-9]+)*)?){2}:service/svc-[0-9a-z]{17}/listener/listener-[0-9a-z]{17}$`}},
@@ -1430,7 +1489,5 @@ var Types = []Type{
 
 // Known are the names of types without a handler, in order.
 var Known = []string{
-	"AWS::EC2::VPCEndpoint",
 	"AWS::IAM::Policy",
-	"AWS::VpcLattice::DomainVerification",
 }
