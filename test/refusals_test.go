@@ -198,6 +198,12 @@ func (a *account) inventory(t *testing.T) []string {
 	for _, c := range must(t, a.lattice.ListResourceConfigurations, &vpclattice.ListResourceConfigurationsInput{}).Items {
 		add(c.Id)
 	}
+	for _, v := range must(t, a.lattice.ListDomainVerifications, &vpclattice.ListDomainVerificationsInput{}).Items {
+		add(v.Id)
+	}
+	for _, e := range must(t, a.ec2.DescribeVpcEndpoints, &ec2.DescribeVpcEndpointsInput{}).VpcEndpoints {
+		add(e.VpcEndpointId)
+	}
 	for _, r := range must(t, a.iam.ListRoles, &iam.ListRolesInput{}).Roles {
 		add(r.Arn)
 	}
