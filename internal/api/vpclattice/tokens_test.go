@@ -231,7 +231,7 @@ func TestEmptyRequests(t *testing.T) {
 	api := reflect.TypeOf(w.API)
 	for i := range api.NumMethod() {
 		m := api.Method(i)
-		if slices.Contains([]string{"ListServices", "ListServiceNetworks", "ListTargetGroups", "ListResourceGateways", "ListResourceConfigurations"}, m.Name) {
+		if slices.Contains([]string{"ListServices", "ListServiceNetworks", "ListTargetGroups", "ListResourceGateways", "ListResourceConfigurations", "ListDomainVerifications"}, m.Name) {
 			continue
 		}
 		out, err := w.call(w.as(owner), m.Name, reflect.New(m.Type.In(2).Elem()).Elem().Interface())

@@ -117,12 +117,17 @@ func request(t reflect.Type, e estate) reflect.Value {
 		case "DestinationArn":
 			f.Set(reflect.ValueOf(new("arn:aws:logs:" + region + ":" + stranger + ":log-group:access:*")))
 		default:
-			if id != "" {
+			if id != "" && !unserved(t, name) {
 				f.Set(reflect.ValueOf(&id))
 			}
 		}
 	}
 	return p
+}
+
+// unserved says whether a member is refused whatever it names: no resource configuration has a domain that was verified.
+func unserved(t reflect.Type, name string) bool {
+	return name == "DomainVerificationIdentifier" && t == reflect.TypeFor[model.CreateResourceConfigurationInput]()
 }
 
 // references are the members of an input, its own or further in, that name resources.
@@ -136,11 +141,11 @@ func references(t reflect.Type) []string {
 			out = append(out, "TargetGroupIdentifier")
 		case "Config":
 			out = append(out, "VpcIdentifier")
-		case "ResourceConfigurationGroupIdentifier", "DomainVerificationIdentifier": // there are no groups and verifications
+		case "ResourceConfigurationGroupIdentifier": // there are no groups
 		case groupIDs, subnetIDs, targetID:
 			out = append(out, name)
 		default:
-			if strings.HasSuffix(name, "Identifier") || name == "ResourceArn" {
+			if (strings.HasSuffix(name, "Identifier") || name == "ResourceArn") && !unserved(t, name) {
 				out = append(out, name)
 			}
 		}
