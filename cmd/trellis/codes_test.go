@@ -22,7 +22,7 @@ var commonCodes = map[string]string{
 		InvalidID InvalidInput InvalidPermission.Duplicate InvalidPermission.Malformed InvalidState InvalidStateTransition InvalidSubnet.Conflict InvalidSubnet.Range InvalidVpc.Range
 		InvalidVpcPeeringConnectionState.DnsHostnamesDisabled NatGatewayNotFound NetworkAclEntryAlreadyExists NetworkAclLimitExceeded OperationNotPermitted Resource.AlreadyAssociated
 		Gateway.NotAttached ResourceLimitExceeded RouteAlreadyExists RulesPerSecurityGroupLimitExceeded SecurityGroupLimitExceeded TagLimitExceeded VPCIdNotSpecified VpcLimitExceeded
-		VpcPeeringConnectionAlreadyExists InsufficientFreeAddressesInSubnet InvalidIPAddress.InUse PrivateIpAddressLimitExceeded InvalidNetworkInterface.InUse InvalidParameterDependency CidrConflict InternetGatewayLimitExceeded`,
+		VpcPeeringConnectionAlreadyExists InsufficientFreeAddressesInSubnet InvalidIPAddress.InUse PrivateIpAddressLimitExceeded InvalidNetworkInterface.InUse InvalidParameterDependency CidrConflict InternetGatewayLimitExceeded InvalidServiceName VpcEndpointLimitExceeded DuplicateSubnetsInSameZone`,
 	// What these APIs answer to a value that the model does not allow is declared for most operations, and is the same for the others.
 	"logs":          "InvalidParameterException",
 	"ram":           "InvalidParameterException",
