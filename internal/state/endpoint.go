@@ -93,7 +93,9 @@ func settleEndpoint(tx *Tx, e *vpc.Endpoint, now time.Time) (changed bool, err e
 	e.Nodes = slices.Clone(e.Nodes)
 	for k := range e.Nodes {
 		n := &e.Nodes[k]
-		n.Resources = maps.Clone(n.Resources)
+		if n.Resources = maps.Clone(n.Resources); n.Resources == nil {
+			n.Resources = map[string]netip.Addr{}
+		}
 		for id, addr := range n.Resources {
 			if !there[id] {
 				releaseAddress(tx, e, n.Subnet, addr)

@@ -229,4 +229,13 @@ func TestEndpointsFollowTheirNetwork(t *testing.T) {
 	if got := interfaces(); !slices.Equal(got, []int{17}) {
 		t.Errorf("with one resource left the interfaces have %d addresses, want 17", got)
 	}
+	more = append(more, first)
+	change(true)
+	if got := interfaces(); !slices.Equal(got, []int{16}) {
+		t.Errorf("without resources the interfaces have %d addresses, want 16", got)
+	}
+	change(false)
+	if got := interfaces(); !slices.Equal(got, []int{4, 63}) {
+		t.Errorf("with all of them again the interfaces have %d addresses, want 63 and 4", got)
+	}
 }
