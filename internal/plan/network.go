@@ -87,6 +87,7 @@ func (b *builder) vpc(id string) *substrate.VPC {
 			one.MAC = mac
 		}
 		if i.Type == vpc.EndpointInterface {
+			one.Endpoint = true
 			if f := use(b, b.c.fronts, i.ID); f != nil {
 				one.Resources = steered(f.Entrances)
 			}

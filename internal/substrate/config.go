@@ -139,7 +139,9 @@ type Interface struct {
 	// Public is the public IPv4 address mapped to the first IPv4 address, or zero.
 	Public         netip.Addr
 	SecurityGroups []string
-	// Resources are those of its addresses of which only the ports given lead on, from the interface's namespace.
+	// Endpoint says that the interface is a VPC endpoint's. Resources are those of its addresses of which only the ports given
+	// lead on, from the interface's namespace.
+	Endpoint  bool
 	Resources []Resource
 	// Guests says that the interface is shared by namespaces that come and go behind
 	// it, as a function's instances do: it forwards for them under its own address

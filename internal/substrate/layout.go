@@ -53,14 +53,16 @@ const (
 	KindShared
 	// KindInternet is what lies behind the internet gateways.
 	KindInternet
+	// KindEndpoint is an interface at whose addresses listeners stand for many ports.
+	KindEndpoint
 )
 
 func (k NamespaceKind) String() string {
-	return [...]string{"vpc", "interface", "shared", "internet"}[k]
+	return [...]string{"vpc", "interface", "shared", "internet", "endpoint"}[k]
 }
 
 // Forwards says whether namespaces of the kind route packets of others.
-func (k NamespaceKind) Forwards() bool { return k != KindInterface }
+func (k NamespaceKind) Forwards() bool { return k != KindInterface && k != KindEndpoint }
 
 // InternetNamespace is the name of the namespace behind every internet gateway.
 const InternetNamespace = "internet"

@@ -207,7 +207,9 @@ func lowerInterface(n *Interface) Namespace {
 	if n.Guests {
 		ns.Kind = KindShared
 		ns.Table = sharedTable(primary(n, false))
-	} else if len(n.Resources) > 0 {
+	}
+	if n.Endpoint {
+		ns.Kind = KindEndpoint
 		ns.Table = Table{Counters: []string{DropNoHost}, Chains: []Chain{
 			{Name: "prerouting", Hook: HookPrerouting, Rules: append(steer(n.Resources), FilterRule{Accept{}})}}}
 	}
