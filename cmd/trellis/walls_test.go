@@ -56,7 +56,7 @@ var (
 	balancers = regexp.MustCompile(`-[0-9a-f]+(\.[a-z0-9-]+\.elb\.)`)
 	// A parser names what it did not expect.
 	unexpected = regexp.MustCompile(`invalid character '.'`)
-	random     = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[a-z]+(-[0-9a-z]{4})?-[0-9a-z]{8,32}\b|-[0-9a-z]{17}\.|-[0-9a-f]{10}\.|"AccountId":"\d{12}"|\b[0-9a-f]{16,}\b|\b(AKIA|ASIA|AIDA|AROA|AGPA|ANPA|AIPA)[0-9A-Z]{16}\b`)
+	random     = regexp.MustCompile(`\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[a-z]+(-[0-9a-z]{4})?-[0-9a-z]{8,32}\b|-[0-9a-z]{17}\.|-[0-9a-f]{10}\.|"AccountId":"\d{12}"|\b_?[0-9a-f]{15,}\b|\b(AKIA|ASIA|AIDA|AROA|AGPA|ANPA|AIPA)[0-9A-Z]{16}\b`)
 )
 
 // told is what an answer says to somebody who asked with an identifier: without it, and without what is different each time. Another

@@ -64,7 +64,7 @@ func showEndpoint(s *state.Snapshot, e *vpc.Endpoint) ec2.VpcEndpoint {
 		out.ResourceConfigurationArn = new(e.TargetARN())
 	}
 	for _, g := range showGroups(s, e.Groups) {
-		out.Groups = append(out.Groups, ec2.SecurityGroupIdentifier{GroupId: g.GroupId, GroupName: g.GroupName})
+		out.Groups = append(out.Groups, ec2.SecurityGroupIdentifier(g))
 	}
 	for _, n := range e.Nodes {
 		out.SubnetIds = append(out.SubnetIds, n.Subnet)
