@@ -54,7 +54,7 @@ var desired = map[string]string{
 }
 
 // lone are the types whose models name no other resource.
-var lone = []string{"AWS::EC2::InternetGateway", "AWS::EC2::VPC", "AWS::Lambda::LayerVersion", "AWS::Logs::LogGroup", "AWS::Organizations::Organization",
+var lone = []string{"AWS::VpcLattice::DomainVerification", "AWS::EC2::InternetGateway", "AWS::EC2::VPC", "AWS::Lambda::LayerVersion", "AWS::Logs::LogGroup", "AWS::Organizations::Organization",
 	"AWS::RAM::Permission", "AWS::VpcLattice::Service", "AWS::VpcLattice::ServiceNetwork"}
 
 var places = regexp.MustCompile(`\$\{[a-z.]+\}`)
