@@ -56,6 +56,7 @@ func helpers() []helper {
 		paginator(vpclattice.NewListServiceNetworkResourceAssociationsPaginator), paginator(vpclattice.NewListServiceNetworkServiceAssociationsPaginator), paginator(vpclattice.NewListServiceNetworkVpcAssociationsPaginator),
 		paginator(vpclattice.NewListServiceNetworkVpcEndpointAssociationsPaginator), paginator(vpclattice.NewListServiceNetworksPaginator), paginator(vpclattice.NewListServicesPaginator),
 		paginator(vpclattice.NewListTargetGroupsPaginator), paginator(vpclattice.NewListTargetsPaginator), paginator(vpclattice.NewListResourceConfigurationsPaginator), paginator(vpclattice.NewListResourceGatewaysPaginator),
+		paginator(vpclattice.NewListDomainVerificationsPaginator), paginator(vpclattice.NewListResourceEndpointAssociationsPaginator),
 
 		waiter(cloudcontrol.NewResourceRequestSuccessWaiter),
 		waiter(ec2.NewInternetGatewayExistsWaiter), waiter(ec2.NewNatGatewayDeletedWaiter), waiter(ec2.NewNetworkInterfaceAvailableWaiter),

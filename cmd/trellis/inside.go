@@ -72,6 +72,8 @@ func (in inside) run(orders *os.File) (int, error) {
 	// The server's end, and that of the namespace, is a SIGTERM; it can come before there is a program.
 	end := make(chan os.Signal, 1)
 	signal.Notify(end, syscall.SIGTERM)
+	// A server that was started to ignore signals, as by nohup, has programs that do not: what is taken here is the program's default.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP)
 	runtime.LockOSThread() // the thread that gives up its capabilities is the one that starts the program
 	if err := in.prepare(); err != nil {
 		return notRunnable, err

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -169,6 +170,9 @@ func TestPrivilegedNothingOfAProgramStays(t *testing.T) {
 }
 
 func TestPrivilegedSignals(t *testing.T) {
+	// As of a server that nohup has started; its programs do not ignore what it does.
+	signal.Ignore(syscall.SIGHUP)
+	t.Cleanup(func() { signal.Reset(syscall.SIGHUP) })
 	env := []string{"PATH=" + os.Getenv("PATH")}
 	for signal, want := range map[syscall.Signal]string{syscall.SIGHUP: "parent HUP, child HUP", syscall.SIGTERM: "parent TERM, child alive"} {
 		// A terminal's signals go to the whole process group, the others to the program.
