@@ -30,7 +30,6 @@ type example struct {
 
 // tried runs an example's life on a server of its own.
 func tried(t *testing.T, life func(e example)) {
-	t.Parallel()
 	python := environment(t, "../../../test/boto3/requirements.txt")
 	program := programs(t)
 	dir := t.TempDir()

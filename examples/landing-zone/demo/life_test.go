@@ -18,7 +18,6 @@ func TestPrivilegedGoPrograms(t *testing.T) {
 
 // TestPrivilegedPythonPrograms does so with the one in Python.
 func TestPrivilegedPythonPrograms(t *testing.T) {
-	t.Parallel()
 	const requirements = "../../pulumi-python/requirements.txt"
 	environment(t, requirements)
 	live(t, options{trellis: programs(t, "-python"), requirements: requirements})
