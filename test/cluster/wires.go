@@ -41,7 +41,7 @@ type ends struct {
 func newWires(n int) (*wires, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	w := &wires{ctx: ctx, stop: stop, cut: map[direction]bool{}, mended: make(chan struct{})}
-	for i := range n {
+	for range n {
 		clients, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
@@ -53,8 +53,10 @@ func newWires(n int) (*wires, error) {
 		}
 		w.closeAtEnd(proxy)
 		w.members = append(w.members, &ends{clients: clients, proxy: proxy})
-		w.serve(clients, func(conn net.Conn) { w.connect(conn, conn, outside, i, func(e *ends) string { return e.client }) })
-		w.serve(proxy, func(conn net.Conn) { w.forward(conn, i) })
+	}
+	for i, e := range w.members {
+		w.serve(e.clients, func(conn net.Conn) { w.connect(conn, conn, outside, i, func(e *ends) string { return e.client }) })
+		w.serve(e.proxy, func(conn net.Conn) { w.forward(conn, i) })
 	}
 	return w, nil
 }
