@@ -3,14 +3,17 @@ package test
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -165,12 +168,80 @@ func (p *provider) do(s sequence, phases ...string) {
 		if phase == "create" {
 			p.has["token"] = rand.Text()
 		}
-		for _, line := range s.calls[phase] {
-			if err := p.line(line); err != nil {
+		for i, line := range s.calls[phase] {
+			do := p.line
+			if phase == "update" && changes(line) || strings.HasPrefix(line, again) {
+				do = func(line string) error { return p.change(s, line, s.calls[phase][i+1:]) }
+			}
+			if err := do(line); err != nil {
 				p.Fatalf("%s %s: %s\n%v", s.resource, phase, os.Expand(line, p.expand), err)
 			}
 		}
 	}
+}
+
+var (
+	reading  = regexp.MustCompile(`^(?:peer\.)?\w+\.(?:Get|List|Describe)`)
+	refusing = regexp.MustCompile(`~?!\w[\w.]*$`)
+)
+
+// again is what a line begins with that sets what is so already.
+const again = "again "
+
+// changes says if a call is to change something.
+func changes(line string) bool { return !reading.MatchString(line) && !refusing.MatchString(line) }
+
+// change makes a call of an update. One of the reads after it, before the next change, must show what it did: be as it is to be now, and not
+// before. A call that sets what is so already begins with "again", and then all reads answer what they did.
+func (p *provider) change(s sequence, line string, after []string) error {
+	if plain, same := strings.CutPrefix(line, again); same {
+		before, err := p.answers(s)
+		if err == nil {
+			err = p.line(plain)
+		}
+		if err != nil {
+			return err
+		}
+		now, err := p.answers(s)
+		if err == nil && !slices.Equal(before, now) {
+			err = fmt.Errorf("before, the reads answered\n%s\nand now\n%s", strings.Join(before, "\n"), strings.Join(now, "\n"))
+		}
+		return err
+	}
+	if end := slices.IndexFunc(after, changes); end >= 0 {
+		after = after[:end]
+	}
+	shows := slices.ContainsFunc(after, func(read string) bool {
+		operation, in, then, err := p.parse(read)
+		without := slices.DeleteFunc(then, func(c string) bool { return kind(c) == ':' })
+		return reading.MatchString(read) && (err != nil || p.ask(operation, in, without) != nil)
+	})
+	if err := p.line(line); err != nil {
+		return err
+	}
+	if !shows {
+		p.Errorf("%s update: %s\nno read shows what it changed", s.resource, os.Expand(line, p.expand))
+	}
+	return nil
+}
+
+// moments are the times in an answer.
+var moments = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+Z`)
+
+// answers are what the reads of a resource answer.
+func (p *provider) answers(s sequence) (all []string, err error) {
+	for _, line := range slices.Concat(s.calls["read"], s.calls["list"]) {
+		operation, in, _, err := p.parse(line)
+		if err != nil {
+			return nil, err
+		}
+		out, err := operation.make(p.Context(), in)
+		all = append(all, operation.name+" "+moments.ReplaceAllString(shown(out), "")+" "+code(err))
+	}
+	if len(all) == 0 {
+		return nil, errors.New("nothing reads the resource")
+	}
+	return all, nil
 }
 
 func (p *provider) expand(name string) string {
@@ -180,23 +251,29 @@ func (p *provider) expand(name string) string {
 	return "$" + name
 }
 
-func (p *provider) line(line string) error {
+// parse reads a call, its input and what is done with its answer.
+func (p *provider) parse(line string) (operation call, in map[string]any, then []string, err error) {
 	name, rest, _ := strings.Cut(os.Expand(line, p.expand), " ")
 	operation, ok := p.operations[name]
 	if !ok {
-		return errors.New("operations does not have it")
+		return operation, nil, nil, errors.New("operations does not have it")
 	}
 	d := json.NewDecoder(strings.NewReader(rest))
 	d.UseNumber()
-	var in map[string]any
 	if err := d.Decode(&in); err != nil {
+		return operation, nil, nil, err
+	}
+	return operation, in, strings.Fields(rest[d.InputOffset():]), nil
+}
+
+func (p *provider) line(line string) error {
+	operation, in, then, err := p.parse(line)
+	if err != nil {
 		return err
 	}
-	then := strings.Fields(rest[d.InputOffset():])
 	if !slices.ContainsFunc(then, func(c string) bool { return kind(c) == '~' }) {
 		return p.ask(operation, in, then)
 	}
-	var err error
 	for range attempts {
 		if err = p.ask(operation, in, then); err == nil {
 			break
@@ -245,7 +322,7 @@ func (p *provider) ask(operation call, in map[string]any, then []string) error {
 	return nil
 }
 
-// at is what stands at a path of a tree, as text; nothing is empty.
+// at is what stands at a path of a tree, as text; nothing is empty. Of a list of keys with values a part is the key, with a slash for each dot.
 func at(v any, path string) string {
 	for part := range strings.SplitSeq(path, ".") {
 		switch x := v.(type) {
@@ -256,6 +333,8 @@ func at(v any, path string) string {
 				v = len(x)
 			} else if err == nil && i < len(x) {
 				v = x[i]
+			} else if i := slices.IndexFunc(x, func(e any) bool { return keyed(e, part) }); i >= 0 {
+				v = x[i]
 			} else {
 				v = nil
 			}
@@ -263,6 +342,8 @@ func at(v any, path string) string {
 			if part == "#" {
 				v = 0
 			}
+		default:
+			return ""
 		}
 	}
 	switch x := v.(type) {
@@ -280,19 +361,51 @@ func at(v any, path string) string {
 	return fmt.Sprint(v)
 }
 
+func keyed(element any, key string) bool {
+	pair, ok := element.(map[string]any)
+	return ok && pair["Key"] == strings.ReplaceAll(key, "/", ".")
+}
+
 // TestProviderSequences makes terraform-provider-aws' own calls for each resource: made, read, listed, replaced, updated, and in the end deleted
 // and gone. It runs where Terraform is not; test/terraform runs the provider itself.
 func TestProviderSequences(t *testing.T) {
 	t.Parallel()
 	s := sharedServer(t)
-	zip := base64.StdEncoding.EncodeToString(archive(t))
+	zip := archive(t)
+	// The other has a comment of three letters at its end.
+	other := append(slices.Clone(zip[:len(zip)-2]), 3, 0, 't', 'w', 'o')
+	sum := sha256.Sum256(other)
+	given := map[string]string{"zip": base64.StdEncoding.EncodeToString(zip), "zip.other": base64.StdEncoding.EncodeToString(other),
+		"zip.other.sum": base64.StdEncoding.EncodeToString(sum[:])}
 	for _, file := range chains(t) {
 		name := strings.TrimSuffix(filepath.Base(file), ".txt")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a, peer := s.account(t, "provider-"+name), s.account(t, "provider-"+name+"-peer")
-			before := a.inventory(t)
-			p := &provider{T: t, operations: map[string]call{}, has: map[string]string{"account": a.id, "peer": peer.id, "zip": zip}}
+			before, peers := a.inventory(t), peer.inventory(t)
+			// holds is what the accounts have of the APIs that make a resource.
+			holds := func(s sequence) (all []string) {
+				for _, of := range []struct {
+					*account
+					prefix string
+				}{{a, ""}, {peer, "peer."}} {
+					var apis []string
+					for _, line := range s.calls["create"] {
+						name, ours := strings.CutPrefix(line, of.prefix)
+						api, _, _ := strings.Cut(name, ".")
+						if ours && of.holdings()[api] != nil {
+							apis = append(apis, api)
+						}
+					}
+					slices.Sort(apis)
+					if apis = slices.Compact(apis); len(apis) > 0 {
+						all = append(all, of.inventory(t, apis...)...)
+					}
+				}
+				return all
+			}
+			p := &provider{T: t, operations: map[string]call{}, has: map[string]string{"account": a.id, "peer": peer.id}}
+			maps.Copy(p.has, given)
 			for _, c := range a.operations() {
 				p.operations[c.name] = c
 			}
@@ -307,13 +420,23 @@ func TestProviderSequences(t *testing.T) {
 				}
 				p.do(s, "update")
 			}
+			// What each of them leaves behind would be seen.
 			for _, s := range slices.Backward(all) {
+				if !slices.ContainsFunc(s.calls["delete"], func(line string) bool { return changes(line) && !strings.HasPrefix(line, again) }) {
+					p.do(s, "delete")
+					continue
+				}
+				had := holds(s)
 				p.do(s, "delete")
+				if slices.Equal(had, holds(s)) {
+					t.Errorf("the inventory does not have %s", s.resource)
+				}
 			}
-			// A peering and a share that were deleted are listed as such for a while; the calls have seen that they are.
-			after := slices.DeleteFunc(a.inventory(t), func(id string) bool { return strings.HasPrefix(id, "pcx-") || strings.Contains(id, ":resource-share/") })
-			if !slices.Equal(before, after) {
+			if after := a.inventory(t); !slices.Equal(before, after) {
 				t.Errorf("afterwards there is\n%s\nand was\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
+			}
+			if after := peer.inventory(t); !slices.Equal(peers, after) {
+				t.Errorf("afterwards the peer has\n%s\nand had\n%s", strings.Join(after, "\n"), strings.Join(peers, "\n"))
 			}
 		})
 	}
