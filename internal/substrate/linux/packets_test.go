@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"encoding/binary"
 	"net"
 	"net/netip"
 	"testing"
@@ -220,18 +221,15 @@ func TestPrivilegedLatticeIPv6(t *testing.T) {
 	wantAnswer(t, h, "eni-1", "["+address+"]:80", "timeout")
 }
 
-// What a workload sends under another's name goes nowhere.
+// What a workload sends under another's name leaves it and arrives nowhere.
 func TestPrivilegedSpoofedSource(t *testing.T) {
 	h := newHost(t)
 	cfg := substrate.Config{LatticePrefixes: latticePrefixes, VPCs: []*substrate.VPC{oneVPC()}}
 	cfg.VPCs[0].SecurityGroups[1] = anyAny("sg-server")
 	apply(t, h, cfg)
-	packets, err := namespace(t, h, "eni-2").ListenPacket("udp", netip.MustParseAddrPort("10.0.2.10:9"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer packets.Close()
+	to := net.UDPAddrFromAddrPort(netip.MustParseAddrPort("10.0.2.10:9"))
 	client := namespace(t, h, "eni-1")
+	here, there := tapIn(t, client), tapIn(t, namespace(t, h, "eni-2"))
 	for _, source := range []string{"10.0.1.99", "10.0.2.99", "169.254.171.5", "192.0.2.7", "10.0.1.10"} {
 		if err := addAddress(client, 2, netip.MustParseAddr(source), &h.writes); err != nil {
 			t.Fatal(err)
@@ -240,18 +238,41 @@ func TestPrivilegedSpoofedSource(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.WriteTo([]byte(source), packets.LocalAddr()); err != nil {
+		defer c.Close()
+		ten(t, c, source, to)
+		want := 0
+		if source == "10.0.1.10" {
+			want = 10
+		}
+		wantPassed(t, here, there, source, want)
+	}
+}
+
+// wantPassed holds that of a text ten packets left one place since its tap was asked last, and so many came to another.
+func wantPassed(t *testing.T, from, to tap, text string, want int) {
+	t.Helper()
+	left, _ := from.seen(t)
+	if _, came := to.seen(t); len(left.with(text)) != 10 || len(came.with(text)) != want {
+		t.Errorf("of 10 packets %q %d left and %d arrived, want %d", text, len(left.with(text)), len(came.with(text)), want)
+	}
+}
+
+// anotherOf is a segment without options as the one that was seen.
+func anotherOf(packet []byte) []byte {
+	tcp := packet[20:]
+	at := func(ip, port int) netip.AddrPort {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(packet[ip:])), binary.BigEndian.Uint16(tcp[port:]))
+	}
+	return segment(at(12, 0), at(16, 2), binary.BigEndian.Uint32(tcp[4:]), binary.BigEndian.Uint32(tcp[8:]), string(tcp[tcp[12]>>4*4:]))
+}
+
+// ten sends a text ten times.
+func ten(t *testing.T, c net.PacketConn, text string, to net.Addr) {
+	t.Helper()
+	for range 10 {
+		if _, err := c.WriteTo([]byte(text), to); err != nil {
 			t.Fatal(err)
 		}
-		c.Close()
-	}
-	// Packets between two namespaces keep their order: the true one comes first only
-	// if no other came before.
-	b := make([]byte, 100)
-	packets.SetReadDeadline(time.Now().Add(5 * time.Second))
-	n, _, err := packets.ReadFrom(b)
-	if err != nil || string(b[:n]) != "10.0.1.10" {
-		t.Errorf("received %q, %v", b[:n], err)
 	}
 }
 
@@ -272,51 +293,82 @@ func TestPrivilegedRevokeAndRestore(t *testing.T) {
 	wantEcho(t, second)
 }
 
-// Whoever gets an address next does not inherit the connections of who had it.
+// Whoever gets an address next does not inherit the connections of who had it, over TCP or UDP: what either end sends leaves it and
+// does not arrive, until a group lets it.
 func TestPrivilegedAddressReuse(t *testing.T) {
 	h := newHost(t)
-	cfg := substrate.Config{VPCs: []*substrate.VPC{oneVPC()}}
+	vpc := oneVPC()
+	cfg := substrate.Config{VPCs: []*substrate.VPC{vpc}}
+	vpc.SecurityGroups[1].Ingress = append(vpc.SecurityGroups[1].Ingress, substrate.Rule{ID: "udp", Protocol: 17, From: 80, To: 80, Groups: []string{"sg-client"}})
 	apply(t, h, cfg)
-	server, err := namespace(t, h, "eni-2").ListenPacket("udp", netip.MustParseAddrPort("10.0.2.10:80"))
-	if err != nil {
+	server := namespace(t, h, "eni-2")
+	listen := func(n *Namespace, at string) net.PacketConn {
+		t.Helper()
+		c, err := n.ListenPacket("udp", netip.MustParseAddrPort(at))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	datagrams, old := listen(server, "10.0.2.10:80"), listen(namespace(t, h, "eni-1"), "10.0.1.10:1000")
+	there, here := tapIn(t, server), tapIn(t, namespace(t, h, "eni-1"))
+	ten(t, old, "question", datagrams.LocalAddr())
+	wantPassed(t, here, there, "question", 10)
+	ten(t, datagrams, "answer", old.LocalAddr())
+	wantPassed(t, there, here, "answer", 10)
+	echo(t, server, "10.0.2.10:80")
+	conn := dial(t, namespace(t, h, "eni-1"), "10.0.2.10:80")
+	if _, err := conn.Write([]byte("segment")); err != nil {
 		t.Fatal(err)
 	}
-	defer server.Close()
-	cfg.VPCs[0].SecurityGroups[1].Ingress[0].Protocol = 17
-	apply(t, h, cfg)
-	client, err := namespace(t, h, "eni-1").ListenPacket("udp", netip.MustParseAddrPort("10.0.1.10:1000"))
-	if err != nil {
-		t.Fatal(err)
+	asked, answered := here.seen(t)
+	asked, answered = asked.with("segment"), answered.with("segment")
+	if len(asked) == 0 || len(answered) == 0 {
+		t.Fatalf("over an open connection %d segments left and %d came back", len(asked), len(answered))
 	}
-	defer client.Close()
-	b := make([]byte, 100)
-	receive := func(c net.PacketConn) (string, error) {
-		c.SetReadDeadline(time.Now().Add(silence))
-		n, _, err := c.ReadFrom(b)
-		return string(b[:n]), err
+	// Whoever sends them anew sends what the connection would take.
+	again := func(n *Namespace, packet []byte) {
+		t.Helper()
+		raw := socketIn(t, n, unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
+		for range 10 {
+			if err := unix.Sendto(raw, anotherOf(packet), 0, &unix.SockaddrInet4{Addr: [4]byte(packet[16:20])}); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	client.WriteTo([]byte("hello"), server.LocalAddr())
-	if got, err := receive(server); got != "hello" {
-		t.Fatalf("server received %q, %v", got, err)
-	}
+	there.seen(t)
+	again(namespace(t, h, "eni-1"), asked[0])
+	wantPassed(t, here, there, "segment", 10)
+	here.seen(t)
+	again(server, answered[0])
+	wantPassed(t, there, here, "segment", 10)
+
 	// A stranger who may reach nothing takes the address of the client.
-	stranger := iface("eni-3", "subnet-1", "sg-none", "10.0.1.10")
-	cfg.VPCs[0].Interfaces[0] = stranger
-	cfg.VPCs[0].SecurityGroups = append(cfg.VPCs[0].SecurityGroups, substrate.SecurityGroup{ID: "sg-none"})
+	vpc.Interfaces[0] = iface("eni-3", "subnet-1", "sg-none", "10.0.1.10")
+	vpc.SecurityGroups = append(vpc.SecurityGroups, substrate.SecurityGroup{ID: "sg-none"})
 	apply(t, h, cfg)
-	late, err := namespace(t, h, "eni-3").ListenPacket("udp", netip.MustParseAddrPort("10.0.1.10:1000"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer late.Close()
-	late.WriteTo([]byte("intruder"), server.LocalAddr())
-	if got, err := receive(server); err == nil {
-		t.Errorf("server received %q from the new holder of the address", got)
-	}
-	server.WriteTo([]byte("reply"), client.LocalAddr())
-	if got, err := receive(late); err == nil {
-		t.Errorf("new holder received %q meant for the old one", got)
-	}
+	stranger := namespace(t, h, "eni-3")
+	late := listen(stranger, "10.0.1.10:1000")
+	here = tapIn(t, stranger)
+	there.seen(t)
+	ten(t, late, "question", datagrams.LocalAddr())
+	wantPassed(t, here, there, "question", 0)
+	ten(t, datagrams, "answer", old.LocalAddr())
+	wantPassed(t, there, here, "answer", 0)
+	again(stranger, asked[0])
+	wantPassed(t, here, there, "segment", 0)
+	again(server, answered[0])
+	wantPassed(t, there, here, "segment", 0)
+
+	// The address is as good as before for one whose group may.
+	vpc.Interfaces[0] = iface("eni-3", "subnet-1", "sg-client", "10.0.1.10")
+	apply(t, h, cfg)
+	ten(t, late, "question", datagrams.LocalAddr())
+	wantPassed(t, here, there, "question", 10)
+	ten(t, datagrams, "answer", old.LocalAddr())
+	wantPassed(t, there, here, "answer", 10)
+	wantEcho(t, dial(t, stranger, "10.0.2.10:80"))
 }
 
 // Packets from a peering reach interfaces only: not what is local in the VPC, and not
