@@ -145,3 +145,87 @@ func TestPrivilegedHostilePackets(t *testing.T) {
 		t.Errorf("the resolver to a peer: %s, want a timeout", got)
 	}
 }
+
+// What is meant for a program that has ended does not reach the one that has its address now, by whose group nobody may: not what
+// goes on over connections that the old one took. Both ends are counted.
+func TestPrivilegedAddressGivenAgain(t *testing.T) {
+	s := start(t, 0)
+	z := s.zone(t)
+	// A subnet with room for one more.
+	narrow := *z
+	narrow.subnet = *must(t, z.ec2.CreateSubnet, &ec2.CreateSubnetInput{VpcId: &z.vpc, CidrBlock: aws.String("10.0.1.0/28")}).Subnet.SubnetId
+	for range 10 {
+		must(t, z.ec2.CreateNetworkInterface, &ec2.CreateNetworkInterfaceInput{SubnetId: &narrow.subnet})
+	}
+	old := narrow.start(t, "sink")
+	address := old.line(t)
+	sender := z.start(t, "insist", address)
+	from := sender.line(t)
+
+	// link is the one of whoever holds an address.
+	link := func(address string) (w wire) {
+		t.Helper()
+		_, at := s.find(t, address)
+		if err := at.each("veth", func(l netlink.Link) error { w = at.wire(t, l); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	here := link(from)
+	// send tells how many packets left for the address, and how many came to it of those that are not answers to what it sent itself.
+	send := func(there wire) (left, came map[byte]int) {
+		t.Helper()
+		here.packets(t)
+		there.packets(t)
+		if got := sender.get(t, ""); got != "sent" {
+			t.Fatal(got)
+		}
+		time.Sleep(300 * time.Millisecond)
+		left, came = map[byte]int{}, map[byte]int{}
+		_, went := here.packets(t)
+		for _, b := range went {
+			if netip.AddrFrom4([4]byte(b[16:])).String() == address {
+				left[b[9]]++
+			}
+		}
+		arrived, _ := there.packets(t)
+		for _, b := range arrived {
+			if netip.AddrFrom4([4]byte(b[12:])).String() == from {
+				came[b[9]]++
+			}
+		}
+		return left, came
+	}
+	left, came := send(link(address))
+	if got := old.get(t, ""); got != "udp 10 tcp 10" || left[unix.IPPROTO_UDP] != 10 || came[unix.IPPROTO_UDP] != 10 || came[unix.IPPROTO_TCP] == 0 {
+		t.Fatalf("the program got %s; by protocols %v packets left for it and %v came", got, left, came)
+	}
+	if err := old.in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := old.cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+
+	shut := must(t, z.ec2.CreateSecurityGroup, &ec2.CreateSecurityGroupInput{GroupName: aws.String("shut"), Description: aws.String("nobody"), VpcId: &z.vpc}).GroupId
+	narrow.group = *shut
+	heir := narrow.start(t, "sink")
+	if got := heir.line(t); got != address {
+		t.Fatalf("the next one has %s, want %s", got, address)
+	}
+	there := link(address)
+	left, came = send(there)
+	if got := heir.get(t, ""); got != "udp 0 tcp 0" || left[unix.IPPROTO_UDP] != 10 || left[unix.IPPROTO_TCP] == 0 || len(came) != 0 {
+		t.Errorf("the next one got %s; by protocols %v packets left for the old one and %v came to the next", got, left, came)
+	}
+	// Where its group takes them they come.
+	must(t, z.ec2.AuthorizeSecurityGroupIngress, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: shut, IpProtocol: aws.String("-1"), CidrIp: aws.String("0.0.0.0/0")})
+	eventually(t, "packets to the next one", func() bool {
+		left, came = send(there)
+		return came[unix.IPPROTO_UDP] == 10
+	})
+	if fresh := z.start(t, "insist", address); fresh.line(t) == "" || fresh.get(t, "") != "sent" {
+		t.Error("the next one takes no connection")
+	}
+	eventually(t, "bytes of a new connection", func() bool { return strings.HasSuffix(heir.get(t, ""), " tcp 10") })
+}

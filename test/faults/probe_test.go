@@ -29,7 +29,7 @@ import (
 
 // probe is what this binary does inside: "serve" is a target, "ask" asks for each URL, or connects to each address, that it reads and prints what came of it,
 // "mute" is a target that never answers, "crowd" asks so many times at once, "clog" sends all that is taken and reads nothing, "idle" opens connections and leaves them, "stream" asks without pause until its input ends, "send" and
-// "listen" send forged packets and count what arrives, "steal" prints what it gets of a server, "hold" holds a tmpfs until its
+// "listen" send forged packets and count what arrives, "sink" takes whatever comes, "insist" goes on sending to it, "steal" prints what it gets of a server, "hold" holds a tmpfs until its
 // input ends, and "within" runs a program where another has such a mount.
 func probe(what string, args []string) error {
 	switch what {
@@ -45,6 +45,10 @@ func probe(what string, args []string) error {
 		return send()
 	case "listen":
 		return listen(args[0])
+	case "sink":
+		return sink()
+	case "insist":
+		return insist(args[0])
 	case "clog":
 		return clog(args)
 	case "idle":
@@ -223,6 +227,79 @@ func listen(port string) error {
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		fmt.Println("honest", honest.Load(), "hostile", hostile.Load())
+	}
+	return in.Err()
+}
+
+// sink takes datagrams and connections, and for each line of its input tells how many bytes have come over each.
+func sink() error {
+	at := fmt.Sprint(":", hostilePort)
+	datagrams, err := net.ListenPacket("udp4", at)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp4", at)
+	if err != nil {
+		return err
+	}
+	if err := sayAddress(); err != nil {
+		return err
+	}
+	var udp, tcp atomic.Int64
+	go func() {
+		b := make([]byte, 1500)
+		for {
+			n, _, err := datagrams.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			udp.Add(int64(n))
+		}
+	}()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			b := make([]byte, 1500)
+			for n, err := c.Read(b); err == nil; n, err = c.Read(b) {
+				tcp.Add(int64(n))
+			}
+		}
+	}()
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		fmt.Println("udp", udp.Load(), "tcp", tcp.Load())
+	}
+	return in.Err()
+}
+
+// insist opens a connection to a sink, and for each line of its input sends ten bytes over it, and ten datagrams of one byte.
+func insist(to string) error {
+	to = fmt.Sprint(to, ":", hostilePort)
+	datagrams, err := net.Dial("udp4", to)
+	if err != nil {
+		return err
+	}
+	conn, err := net.Dial("tcp4", to)
+	if err != nil {
+		return err
+	}
+	if err := sayAddress(); err != nil {
+		return err
+	}
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		_, err := conn.Write(make([]byte, 10))
+		for range 10 {
+			_, failed := datagrams.Write([]byte{0})
+			err = errors.Join(err, failed)
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Println("sent")
 	}
 	return in.Err()
 }

@@ -56,30 +56,42 @@ func (w wire) send(packet []byte, other wire) error {
 	return unix.Sendto(w.fd, packet, 0, &to)
 }
 
+// packets are those of IPv4 that came in over the link, and that went out, since it was asked last.
+func (w wire) packets(t *testing.T) (in, out [][]byte) {
+	t.Helper()
+	for {
+		b := make([]byte, 2048)
+		n, from, err := unix.Recvfrom(w.fd, b, 0)
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			return in, out
+		case err != nil:
+			t.Fatal(err)
+		case n < 28 || b[0]>>4 != 4:
+		case from.(*unix.SockaddrLinklayer).Pkttype == unix.PACKET_OUTGOING:
+			out = append(out, b[:n])
+		default:
+			in = append(in, b[:n])
+		}
+	}
+}
+
 // seen counts the openings and questions that came in over the link from an address, and all that went out to it, since it was
 // asked last.
 func (w wire) seen(t *testing.T, address netip.Addr) (in, out int) {
 	t.Helper()
-	b := make([]byte, 2048)
-	for {
-		n, from, err := unix.Recvfrom(w.fd, b, 0)
-		if errors.Is(err, unix.EAGAIN) {
-			return in, out
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n < 20 || b[0]>>4 != 4 {
-			continue
-		}
-		outgoing := from.(*unix.SockaddrLinklayer).Pkttype == unix.PACKET_OUTGOING
-		switch {
-		case outgoing && netip.AddrFrom4([4]byte(b[16:20])) == address:
-			out++
-		case !outgoing && netip.AddrFrom4([4]byte(b[12:16])) == address && (b[9] == unix.IPPROTO_UDP || b[9] == unix.IPPROTO_TCP && b[33] == syn):
+	came, went := w.packets(t)
+	for _, b := range came {
+		if netip.AddrFrom4([4]byte(b[12:])) == address && (b[9] == unix.IPPROTO_UDP || b[9] == unix.IPPROTO_TCP && b[33] == syn) {
 			in++
 		}
 	}
+	for _, b := range went {
+		if netip.AddrFrom4([4]byte(b[16:])) == address {
+			out++
+		}
+	}
+	return in, out
 }
 
 // traffic is what became of packets: how many were sent, how many came to the other end of the link, and how many answers went back.
