@@ -130,11 +130,17 @@ func pages[Out, Option, Item any](t *testing.T, p pager[Out, Option], get func(O
 
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
+	if !settles(done) {
+		t.Fatalf("%s did not come to be", what)
+	}
+}
+
+func settles(done func() bool) bool {
 	for range attempts {
 		if done() {
-			return
+			return true
 		}
 		time.Sleep(soon)
 	}
-	t.Fatalf("%s did not come to be", what)
+	return false
 }

@@ -3,8 +3,11 @@ package test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"reflect"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,15 +16,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudcontrol"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/ram"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
@@ -112,22 +116,104 @@ func TestThrottling(t *testing.T) {
 		}
 	}
 
+	// The SDK's own retries get through, after some refusals, for a creation of each API.
 	patient := s.account(t, "patient")
 	config = patient.config.Copy()
 	config.Retryer = func() aws.Retryer {
 		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 30, time.Second })
 	}
 	patient = s.clients(patient.id, patient.name, config)
-	var made sync.WaitGroup
-	for range 5 {
-		made.Go(func() {
-			if _, err := patient.ec2.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")}); err != nil {
-				t.Error(err)
+	const n = 4
+	p := aws.String
+	code := script(t)
+	role := *must(t, patient.iam.CreateRole, &iam.CreateRoleInput{RoleName: p("worker"), AssumeRolePolicyDocument: p(lambdaTrust)}).Role.Arn
+	must(t, patient.organizations.CreateOrganization, &organizations.CreateOrganizationInput{})
+	root := must(t, patient.organizations.ListRoots, &organizations.ListRootsInput{}).Roots[0].Id
+	var running sync.WaitGroup
+	for api, create := range map[string]struct {
+		make  func(name string) (middleware.Metadata, error)
+		count func() int
+	}{
+		"EC2": {func(string) (middleware.Metadata, error) {
+			return metadata(patient.ec2.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: p("10.0.0.0/16")}))
+		}, func() int { return len(must(t, patient.ec2.DescribeVpcs, &ec2.DescribeVpcsInput{}).Vpcs) }},
+		"VPC Lattice": {func(name string) (middleware.Metadata, error) {
+			return metadata(patient.lattice.CreateServiceNetwork(t.Context(), &vpclattice.CreateServiceNetworkInput{Name: &name}))
+		}, func() int {
+			return len(must(t, patient.lattice.ListServiceNetworks, &vpclattice.ListServiceNetworksInput{}).Items)
+		}},
+		"Elastic Load Balancing": {func(name string) (middleware.Metadata, error) {
+			return metadata(patient.elb.CreateTargetGroup(t.Context(), &elasticloadbalancingv2.CreateTargetGroupInput{Name: &name, TargetType: "lambda"}))
+		}, func() int {
+			return len(must(t, patient.elb.DescribeTargetGroups, &elasticloadbalancingv2.DescribeTargetGroupsInput{}).TargetGroups)
+		}},
+		"IAM": {func(name string) (middleware.Metadata, error) {
+			return metadata(patient.iam.CreateUser(t.Context(), &iam.CreateUserInput{UserName: &name, Path: p("/made/")}))
+		}, func() int {
+			return len(must(t, patient.iam.ListUsers, &iam.ListUsersInput{PathPrefix: p("/made/")}).Users)
+		}},
+		// It has nothing to list.
+		"STS": {func(string) (middleware.Metadata, error) {
+			return metadata(patient.sts.GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{}))
+		}, func() int { return n }},
+		"Lambda": {func(name string) (middleware.Metadata, error) {
+			return metadata(patient.lambda.CreateFunction(t.Context(), &lambda.CreateFunctionInput{FunctionName: &name, Role: &role, Runtime: "provided.al2023", Handler: p("bootstrap"),
+				Code: &lambdatypes.FunctionCode{ZipFile: code}}))
+		}, func() int {
+			return len(must(t, patient.lambda.ListFunctions, &lambda.ListFunctionsInput{}).Functions)
+		}},
+		"RAM": {func(name string) (middleware.Metadata, error) {
+			return metadata(patient.ram.CreateResourceShare(t.Context(), &ram.CreateResourceShareInput{Name: &name}))
+		}, func() int {
+			return len(must(t, patient.ram.GetResourceShares, &ram.GetResourceSharesInput{ResourceOwner: "SELF"}).ResourceShares)
+		}},
+		"Organizations": {func(name string) (middleware.Metadata, error) {
+			return metadata(patient.organizations.CreateOrganizationalUnit(t.Context(), &organizations.CreateOrganizationalUnitInput{Name: &name, ParentId: root}))
+		}, func() int {
+			return len(must(t, patient.organizations.ListOrganizationalUnitsForParent, &organizations.ListOrganizationalUnitsForParentInput{ParentId: root}).OrganizationalUnits)
+		}},
+		"Logs": {func(name string) (middleware.Metadata, error) {
+			return metadata(patient.logs.CreateLogGroup(t.Context(), &cloudwatchlogs.CreateLogGroupInput{LogGroupName: p("logs-" + name)}))
+		}, func() int {
+			return len(must(t, patient.logs.DescribeLogGroups, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: p("logs-")}).LogGroups)
+		}},
+		"Cloud Control": {func(name string) (middleware.Metadata, error) {
+			return metadata(patient.cloudcontrol.CreateResource(t.Context(), &cloudcontrol.CreateResourceInput{TypeName: p("AWS::Logs::LogGroup"), DesiredState: p(`{"LogGroupName":"` + name + `"}`)}))
+		}, func() int {
+			return len(must(t, patient.cloudcontrol.ListResourceRequests, &cloudcontrol.ListResourceRequestsInput{}).ResourceRequestStatusSummaries)
+		}},
+	} {
+		running.Go(func() {
+			var refused atomic.Int64
+			var all sync.WaitGroup
+			for i := range n {
+				all.Go(func() {
+					made, err := create.make(fmt.Sprintf("made-%d", i))
+					if err != nil {
+						t.Errorf("%s: %v", api, err)
+					}
+					attempts, _ := retry.GetAttemptResults(made)
+					for _, a := range attempts.Results {
+						refused.Add(int64(one(a.Err != nil)))
+					}
+				})
+			}
+			all.Wait()
+			if refused.Load() == 0 {
+				t.Errorf("%s: %d creations at once were not throttled", api, n)
+			}
+			if made := create.count(); made != n {
+				t.Errorf("%s: there are %d of %d that were created", api, made, n)
 			}
 		})
 	}
-	made.Wait()
-	if vpcs := must(t, patient.ec2.DescribeVpcs, &ec2.DescribeVpcsInput{Filters: []ec2types.Filter{{Name: aws.String("cidr"), Values: []string{"10.0.0.0/16"}}}}); len(vpcs.Vpcs) != 5 {
-		t.Errorf("%d VPCs were made of 5", len(vpcs.Vpcs))
+	running.Wait()
+}
+
+// metadata is what the SDK tells of a call.
+func metadata[Out any](out *Out, err error) (middleware.Metadata, error) {
+	if err != nil {
+		return middleware.Metadata{}, err
 	}
+	return reflect.ValueOf(out).Elem().FieldByName("ResultMetadata").Interface().(middleware.Metadata), nil
 }
