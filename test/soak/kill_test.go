@@ -20,6 +20,8 @@ import (
 type killer struct {
 	t      *testing.T
 	server *server
+	// gently has every second end be that of a service manager.
+	gently bool
 	// answered counts what whoever calls the server got done.
 	answered *atomic.Int64
 	// calling is the driver's, where what the kernel holds is compared.
@@ -65,7 +67,11 @@ func (k *killer) once() error {
 	k.ready = ready
 	k.mu.Unlock()
 	defer close(ready)
-	if err := k.server.kill(); err != nil {
+	end := k.server.kill
+	if k.gently && k.killed%2 == 0 {
+		end = k.server.terminate
+	}
+	if err := end(); err != nil {
 		return err
 	}
 	if rand.IntN(5) == 0 {

@@ -127,15 +127,29 @@ func (s *server) kill() error {
 	return fmt.Errorf("the killed server left behind %q", left)
 }
 
-// stop ends the server as a service manager does.
-func (s *server) stop(t *testing.T) {
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Error(err)
+// terminate ends the server as a service manager does.
+func (s *server) terminate() error {
+	s.mu.Lock()
+	cmd, ended := s.cmd, s.ended
+	s.mu.Unlock()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
 	}
 	select {
-	case <-s.ended:
+	case <-ended:
 	case <-time.After(20 * time.Second):
-		t.Error("the server did not end within 20 s of SIGTERM", s.kill())
+		return errors.Join(errors.New("the server did not end within 20 s of SIGTERM"), s.kill())
+	}
+	if code := cmd.ProcessState.ExitCode(); code != 0 {
+		return fmt.Errorf("after SIGTERM the server ended with %d:\n%s", code, s.tail())
+	}
+	return nil
+}
+
+// stop ends the server and looks through its log.
+func (s *server) stop(t *testing.T) {
+	if err := s.terminate(); err != nil {
+		t.Error(err)
 	}
 	if log, err := os.ReadFile(s.log); err != nil || strings.Contains(string(log), "panic") || strings.Contains(string(log), "goroutine ") {
 		t.Errorf("the server's log tells of a panic: %v", err)
