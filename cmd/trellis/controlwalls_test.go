@@ -136,7 +136,7 @@ func (w *world) hidden(t *testing.T, has, owner estate.Estate, what, id string, 
 			t.Fatal(err)
 		}
 		event := status.ProgressEvent
-		said[i] = shown([]any{event["OperationStatus"], event["ErrorCode"], told(forge.Answer{Body: shown(event["StatusMessage"])}, id, asked[1-i])})
+		said[i] = shown([]any{event["OperationStatus"], event["ErrorCode"], lasting(told(forge.Answer{Body: shown(event["StatusMessage"])}, id, asked[1-i]))})
 		had, have := w.rows(t), scratch.rows(t)
 		for key, old := range had {
 			if have[key] != old && (strings.Contains(old, `"`+owner["account"]+`"`) || strings.Contains(key, owner["account"])) {

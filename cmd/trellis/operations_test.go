@@ -64,7 +64,7 @@ func TestBrokenInputs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := w.apis[name]
-			b := &breaker{scratch: w.fork(t), world: w, script: newScript(t), has: e, codes: map[string]int{}}
+			b := &breaker{scratch: w.fork(t), script: newScript(t), has: e, codes: map[string]int{}}
 			for _, op := range slices.Sorted(maps.Keys(a.operations)) {
 				b.operation(t, a, a.operations[op])
 			}
@@ -77,15 +77,14 @@ func TestBrokenInputs(t *testing.T) {
 }
 
 type breaker struct {
-	scratch, world *world
-	script         *estate.Script
-	has            estate.Estate
-	asked, taken   int
-	codes          map[string]int
+	scratch      *world
+	script       *estate.Script
+	has          estate.Estate
+	asked, taken int
+	codes        map[string]int
 }
 
 func (b *breaker) operation(t *testing.T, a *api, op *model.Operation) {
-	before := b.scratch.view.Snapshot().Rev
 	by, in := b.script.Call(a.Service, op, b.has)
 	turns := 1
 	if everything {
@@ -102,11 +101,8 @@ func (b *breaker) operation(t *testing.T, a *api, op *model.Operation) {
 	for _, sent := range spoilt(a.Service, op, whole) {
 		b.ask(t, a, op, by, sent.how, sent.message, sent.refused)
 	}
-	if b.scratch.view.Snapshot().Rev != before {
-		b.scratch.settle(t)
-		b.scratch.close()
-		b.scratch = b.world.fork(t)
-	}
+	b.scratch.settle(t)
+	b.scratch = b.scratch.anew(t)
 }
 
 func (b *breaker) ask(t *testing.T, a *api, op *model.Operation, by, how string, m forge.Message, refused bool) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net/http"
@@ -42,11 +43,53 @@ const (
 // called by the convention of local tools: the access key is the account.
 type world struct {
 	dir     string
-	store   *mem.Store
+	store   *recorder
 	view    *state.View
 	handler http.Handler
 	apis    map[string]*api
 	close   func()
+	// of is the world that this one is a fork of; had and files are the rows and the files that both had then.
+	of    *world
+	had   map[string]string
+	files string
+}
+
+// recorder is a store that knows which keys were written, and what they hold since, nil if nothing.
+type recorder struct {
+	*mem.Store
+	mu      sync.Mutex
+	written map[string][]byte
+}
+
+// Commit implements store.Store.
+func (r *recorder) Commit(ctx context.Context, reads []store.Read, writes []store.Write) (int64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rev, err := r.Store.Commit(ctx, reads, writes)
+	if err == nil {
+		for _, w := range writes {
+			r.written[w.Key] = w.Value
+		}
+	}
+	return rev, err
+}
+
+// changes are the rows that were written, with what they hold, empty if they are gone.
+func (r *recorder) changes() map[string]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make(map[string]string, len(r.written))
+	for key, value := range r.written {
+		out[key] = string(value)
+	}
+	return out
+}
+
+// forget takes what is there now for what was never written.
+func (r *recorder) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.written)
 }
 
 // api is an AWS API with the operations that are built.
@@ -78,11 +121,62 @@ func (w *world) fork(t testing.TB) *world {
 			t.Fatal(err)
 		}
 	}
-	return openWorld(t, w.store.Clone(), dir)
+	f := openWorld(t, w.store.Clone(), dir)
+	f.of, f.had, f.files = w, f.rows(t), f.list(t)
+	return f
 }
 
-func openWorld(t testing.TB, kv *mem.Store, dir string) *world {
+// anew is a fork as it was when it was made: itself, with its rows put back, unless its files are others now. Nothing may be on its
+// way any more.
+func (w *world) anew(t testing.TB) *world {
 	t.Helper()
+	if w.list(t) != w.files {
+		w.close()
+		return w.of.fork(t)
+	}
+	var back []store.Write
+	for key := range w.store.changes() {
+		write := store.Write{Key: key}
+		if old, ok := w.had[key]; ok {
+			write.Value = []byte(old)
+		}
+		back = append(back, write)
+	}
+	rev, err := w.store.Commit(t.Context(), nil, back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.view.After(t.Context(), rev-1); err != nil {
+		t.Fatal(err)
+	}
+	w.store.forget()
+	return w
+}
+
+// list is the world's files, by name and size: what logs and code have is only added to.
+func (w *world) list(t testing.TB) string {
+	t.Helper()
+	var out strings.Builder
+	err := filepath.WalkDir(w.dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			fmt.Fprintln(&out, path)
+			return err
+		}
+		info, err := e.Info()
+		if err == nil {
+			fmt.Fprintln(&out, path, info.Size())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func openWorld(t testing.TB, rows *mem.Store, dir string) *world {
+	t.Helper()
+	kv := &recorder{Store: rows, written: map[string][]byte{}}
 	log := slog.New(slog.DiscardHandler)
 	keys, err := vault.New(make([]byte, 32))
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"regexp"
 	"strings"
+	"sync"
 
 	"trellis/internal/aws/model"
 )
@@ -150,13 +151,28 @@ func Matches(s *model.Shape, v string) bool {
 	if s.Match != nil {
 		pattern = s.Match.Must
 		for _, not := range s.Match.Not {
-			if re, err := regexp.Compile(not); err != nil || re.MatchString(v) {
+			if re := compiled(not); re == nil || re.MatchString(v) {
 				return false
 			}
 		}
 	}
-	re, err := regexp.Compile("^(?:" + pattern + ")$")
-	return err == nil && re.MatchString(v)
+	re := compiled("^(?:" + pattern + ")$")
+	return re != nil && re.MatchString(v)
+}
+
+// patterns are the models' regular expressions by their text, nil those that this language does not know.
+var patterns sync.Map
+
+func compiled(pattern string) *regexp.Regexp {
+	if re, ok := patterns.Load(pattern); ok {
+		return re.(*regexp.Regexp)
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		re = nil
+	}
+	patterns.Store(pattern, re)
+	return re
 }
 
 func (k *Maker) number(s *model.Shape) int64 {
