@@ -90,8 +90,8 @@ func (b *breaker) operation(t *testing.T, a *api, op *model.Operation) {
 	if everything {
 		turns = 7
 	}
-	for turn := range turns {
-		k := &forge.Maker{Service: a.Service, Known: b.script.Known(b.has), Turn: turn}
+	k := &forge.Maker{Service: a.Service, Known: b.script.Known(b.has)}
+	for k.Turn = range turns {
 		k.Break(op, in, func(broken forge.Broken) bool {
 			b.ask(t, a, op, by, broken.How+" at "+broken.Path, forge.Encode(a.Service, op, broken.In), broken.Refused)
 			return true

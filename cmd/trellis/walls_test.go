@@ -153,7 +153,7 @@ func TestWalls(t *testing.T) {
 			for _, name := range slices.Sorted(maps.Keys(w.apis)) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					a, pr := w.apis[name], newProber(t, w, p.has, owner, mark)
+					a, pr := w.apis[name], newProber(t, w, w.apis[name].Service, p.has, owner, mark)
 					pr.known = func(what string) bool { return oracles[what] != "" || p.fellow && fellows[what] != "" }
 					for _, op := range slices.Sorted(maps.Keys(a.operations)) {
 						pr.operation(t, a, a.operations[op])
@@ -202,8 +202,9 @@ func (w *world) unshare(t testing.TB, owner, with string, e estate.Estate) {
 
 // prober asks every operation for what is the owner's.
 type prober struct {
-	w, scratch *world
+	scratch    *world
 	script     *estate.Script
+	maker      *forge.Maker
 	has, owner estate.Estate
 	mark       string
 	// known says of a place that AWS tells there what is there.
@@ -215,8 +216,9 @@ type prober struct {
 	asked, answered, refused, changed int
 }
 
-func newProber(t *testing.T, w *world, has, owner estate.Estate, mark string) *prober {
-	p := &prober{w: w, scratch: w.fork(t), script: newScript(t), has: has, owner: owner, mark: mark, clean: map[string]bool{}}
+func newProber(t *testing.T, w *world, s *model.Service, has, owner estate.Estate, mark string) *prober {
+	p := &prober{scratch: w.fork(t), script: newScript(t), has: has, owner: owner, mark: mark, clean: map[string]bool{}}
+	p.maker = &forge.Maker{Service: s, Known: p.script.Known(has)}
 	for name, theirs := range owner {
 		if len(theirs) > 12 && name != "zip" && has[name] != theirs {
 			p.secrets = append(p.secrets, name)
@@ -227,18 +229,17 @@ func newProber(t *testing.T, w *world, has, owner estate.Estate, mark string) *p
 
 func (p *prober) operation(t *testing.T, a *api, op *model.Operation) {
 	by, in := p.script.Call(a.Service, op, p.has)
-	k := &forge.Maker{Service: a.Service, Known: p.script.Known(p.has)}
 	for _, spot := range forge.Spots(a.Service, op) {
 		if spot.Shape.Kind != model.String || len(spot.Shape.Enum) > 0 {
 			continue
 		}
 		for _, name := range p.names(a.Package+"."+op.Name+"."+spot.Path, spot.Shape, forge.At(in, spot.Path)) {
 			id := p.owner[name]
-			real, none := k.With(op, in, spot.Path, id), k.With(op, in, spot.Path, ghost(id))
+			real, none := p.maker.With(op, in, spot.Path, id), p.maker.With(op, in, spot.Path, ghost(id))
 			for _, filter := range filtersOf(spot.Path) {
 				if filter != "" {
 					place := strings.TrimSuffix(spot.Path, "Values.0") + "Name"
-					real, none = k.With(op, real, place, filter), k.With(op, none, place, filter)
+					real, none = p.maker.With(op, real, place, filter), p.maker.With(op, none, place, filter)
 				}
 				p.compare(t, a, op, by, spot.Path, id, real, none)
 			}
@@ -257,7 +258,7 @@ func filtersOf(path string) []string {
 // names are the kinds of identifiers to try at a place: all that fit, or those of the kind that stands there, or else
 // one at every third place.
 func (p *prober) names(path string, shape *model.Shape, there any) []string {
-	all := slices.DeleteFunc(p.owner.Identifiers(), func(name string) bool { return p.has[name] == p.owner[name] || !forge.Fits(shape, p.owner[name]) })
+	all := slices.DeleteFunc(p.owner.Identifiers(), func(name string) bool { return p.has[name] == p.owner[name] || !p.maker.Fits(shape, p.owner[name]) })
 	if everything || len(all) == 0 {
 		return all
 	}

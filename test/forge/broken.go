@@ -160,7 +160,7 @@ func (k *Maker) wrong(spot Spot, way model.Location, inJSON, whole, form bool, p
 
 func (k *Maker) badText(s *model.Shape, way model.Location, add func(string, any, bool)) {
 	if way != model.InPath {
-		add("empty", "", s.HasMin && s.Min > 0 || len(s.Enum) > 0 || !Matches(s, ""))
+		add("empty", "", s.HasMin && s.Min > 0 || len(s.Enum) > 0 || !k.matches(s, ""))
 		if way == model.InBody {
 			add("bad UTF-8", Raw("a\xff\xfe\xc0\x80z"), false)
 			add("half a surrogate", Raw(`\ud800`), false)
@@ -169,7 +169,7 @@ func (k *Maker) badText(s *model.Shape, way model.Location, add func(string, any
 	if s.HasMax && s.Max < 50_000 && (way == model.InBody || s.Max < 500) {
 		add("too long", strings.Repeat("a", int(s.Max)+1), true)
 	} else if way == model.InBody {
-		add("long", strings.Repeat("a", 70_000), len(s.Enum) > 0 || !Matches(s, strings.Repeat("a", 70_000)))
+		add("long", strings.Repeat("a", 70_000), len(s.Enum) > 0 || !k.matches(s, strings.Repeat("a", 70_000)))
 	}
 	if s.HasMin && s.Min > 1 {
 		add("too short", strings.Repeat("a", int(s.Min)-1), true)
@@ -181,8 +181,8 @@ func (k *Maker) badText(s *model.Shape, way model.Location, add func(string, any
 		if v == "" || way == model.InPath && strings.ContainsAny(v, "/.") {
 			continue
 		}
-		fits := Fits(s, v)
-		if fits && (i+k.Turn)%7 == 0 || !fits && s.Pattern != "" && !Matches(s, v) {
+		fits := k.Fits(s, v)
+		if fits && (i+k.Turn)%7 == 0 || !fits && s.Pattern != "" && !k.matches(s, v) {
 			add("hostile "+v[:min(len(v), 12)], v, !fits || len(s.Enum) > 0 && !slices.Contains(s.Enum, v))
 			if !fits {
 				break

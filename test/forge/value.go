@@ -4,7 +4,6 @@ import (
 	"math"
 	"regexp"
 	"strings"
-	"sync"
 
 	"trellis/internal/aws/model"
 )
@@ -22,7 +21,8 @@ type Maker struct {
 	// Turn makes different values of what is not known.
 	Turn int
 
-	n int
+	n        int
+	patterns map[string]*regexp.Regexp
 }
 
 // deepest is how far structures go that hold themselves.
@@ -119,7 +119,7 @@ func (k *Maker) text(s *model.Shape) string {
 	if len(s.Enum) > 0 {
 		return s.Enum[k.Turn*(k.Turn+k.n)%len(s.Enum)]
 	}
-	if k.Text != "" && Fits(s, k.Text) {
+	if k.Text != "" && k.Fits(s, k.Text) {
 		return k.Text
 	}
 	for i := range hostile {
@@ -127,7 +127,7 @@ func (k *Maker) text(s *model.Shape) string {
 		if k.Turn == 0 {
 			v = hostile[i]
 		}
-		if Fits(s, v) {
+		if k.Fits(s, v) {
 			return v
 		}
 	}
@@ -135,15 +135,15 @@ func (k *Maker) text(s *model.Shape) string {
 }
 
 // Fits says if a text has the length and the pattern of a shape.
-func Fits(s *model.Shape, v string) bool {
+func (k *Maker) Fits(s *model.Shape, v string) bool {
 	if size := float64(len([]rune(v))); s.HasMin && size < s.Min || s.HasMax && size > s.Max {
 		return false
 	}
-	return Matches(s, v)
+	return k.matches(s, v)
 }
 
-// Matches says if a text has the pattern of a shape, as far as this language can tell.
-func Matches(s *model.Shape, v string) bool {
+// matches says if a text has the pattern of a shape, as far as this language can tell.
+func (k *Maker) matches(s *model.Shape, v string) bool {
 	if s.Pattern == "" {
 		return true
 	}
@@ -151,27 +151,25 @@ func Matches(s *model.Shape, v string) bool {
 	if s.Match != nil {
 		pattern = s.Match.Must
 		for _, not := range s.Match.Not {
-			if re := compiled(not); re == nil || re.MatchString(v) {
+			if re := k.compiled(not); re == nil || re.MatchString(v) {
 				return false
 			}
 		}
 	}
-	re := compiled("^(?:" + pattern + ")$")
+	re := k.compiled("^(?:" + pattern + ")$")
 	return re != nil && re.MatchString(v)
 }
 
-// patterns are the models' regular expressions by their text, nil those that this language does not know.
-var patterns sync.Map
-
-func compiled(pattern string) *regexp.Regexp {
-	if re, ok := patterns.Load(pattern); ok {
-		return re.(*regexp.Regexp)
+// compiled is a regular expression of the model, nil if this language does not know it.
+func (k *Maker) compiled(pattern string) *regexp.Regexp {
+	re, ok := k.patterns[pattern]
+	if !ok {
+		if k.patterns == nil {
+			k.patterns = map[string]*regexp.Regexp{}
+		}
+		re, _ = regexp.Compile(pattern)
+		k.patterns[pattern] = re
 	}
-	re, err := regexp.Compile(pattern)
-	if err != nil {
-		re = nil
-	}
-	patterns.Store(pattern, re)
 	return re
 }
 
