@@ -1,5 +1,5 @@
 // Package cluster runs an etcd cluster for tests: every member is a process of the test's own binary, which its TestMain
-// makes possible by calling Member, and speaks TLS with client certificates on loopback. Members can be killed and started
+// makes possible by calling Member, and speaks TLS with client certificates on loopback unless it is plain. Members can be killed and started
 // again, frozen, and cut off from each other and from clients, in one direction or both. A Cluster owns the processes, what
 // carries their bytes, and its directory.
 package cluster
@@ -45,7 +45,12 @@ type member struct {
 }
 
 // Start starts n members with their data in dir. quota is how many bytes each takes, 0 is etcd's own.
-func Start(dir string, n int, quota int64) (*Cluster, error) {
+func Start(dir string, n int, quota int64) (*Cluster, error) { return start(dir, n, quota, "https") }
+
+// Plain starts n members that speak to clients without TLS: CA, Cert and Key are empty.
+func Plain(dir string, n int) (*Cluster, error) { return start(dir, n, 0, "http") }
+
+func start(dir string, n int, quota int64, scheme string) (*Cluster, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -56,12 +61,15 @@ func Start(dir string, n int, quota int64) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{wires: w, CA: filepath.Join(dir, "ca.crt"), Cert: filepath.Join(dir, "client.crt"), Key: filepath.Join(dir, "client.key")}
+	c, authority := &Cluster{wires: w}, filepath.Join(dir, "ca.crt")
+	if scheme == "https" {
+		c.CA, c.Cert, c.Key = authority, filepath.Join(dir, "client.crt"), filepath.Join(dir, "client.key")
+	}
 	var initial []string
 	for i := range n {
 		s := settings{Name: fmt.Sprint("m", i), Dir: filepath.Join(dir, fmt.Sprint("m", i)), Quota: quota,
-			Client: "https://" + w.members[i].clients.Addr().String(), Peer: "https://" + peerName(i) + ":2380",
-			CA: c.CA, Cert: filepath.Join(dir, "member.crt"), Key: filepath.Join(dir, "member.key")}
+			Client: scheme + "://" + w.members[i].clients.Addr().String(), Peer: "https://" + peerName(i) + ":2380",
+			CA: authority, Cert: filepath.Join(dir, "member.crt"), Key: filepath.Join(dir, "member.key")}
 		initial = append(initial, s.Name+"="+s.Peer)
 		c.Endpoints = append(c.Endpoints, s.Client)
 		c.members = append(c.members, &member{settings: s})
@@ -84,6 +92,11 @@ func Start(dir string, n int, quota int64) (*Cluster, error) {
 }
 
 func (c *Cluster) connect() (*clientv3.Client, error) {
+	cfg := clientv3.Config{Endpoints: c.Endpoints, DialTimeout: 5 * time.Second, Logger: zap.NewNop(),
+		DialOptions: []grpc.DialOption{grpc.WithContextDialer(c.wires.around)}}
+	if c.CA == "" {
+		return clientv3.New(cfg)
+	}
 	authority, err := os.ReadFile(c.CA)
 	if err != nil {
 		return nil, err
@@ -94,9 +107,8 @@ func (c *Cluster) connect() (*clientv3.Client, error) {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(authority)
-	return clientv3.New(clientv3.Config{Endpoints: c.Endpoints, DialTimeout: 5 * time.Second, Logger: zap.NewNop(),
-		TLS:         &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: []tls.Certificate{pair}},
-		DialOptions: []grpc.DialOption{grpc.WithContextDialer(c.wires.around)}})
+	cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots, Certificates: []tls.Certificate{pair}}
+	return clientv3.New(cfg)
 }
 
 // Client is an operator's client of the cluster, who reaches every member whatever is cut.
@@ -274,26 +286,31 @@ func (c *Cluster) only(i int) (*clientv3.Client, error) {
 	return alone.connect()
 }
 
-// Compact forgets the history up to now. A member that is cut off may be asked first, and is not waited for.
-func (c *Cluster) Compact(ctx context.Context) error {
-	var err error
+// insist asks until a member answers: one that is cut off may be asked first, and is not waited for.
+func insist(ctx context.Context, ask func(context.Context) error) (err error) {
 	for range 10 {
-		if err = c.compact(ctx); err == nil || errors.Is(err, rpctypes.ErrCompacted) {
+		asking, cancel := context.WithTimeout(ctx, 2*time.Second)
+		err = ask(asking)
+		cancel()
+		if err == nil {
 			return nil
 		}
 	}
 	return err
 }
 
-func (c *Cluster) compact(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	now, err := c.client.Get(ctx, "none")
-	if err != nil {
+// Compact forgets the history up to now.
+func (c *Cluster) Compact(ctx context.Context) error {
+	return insist(ctx, func(ctx context.Context) error {
+		now, err := c.client.Get(ctx, "none")
+		if err != nil {
+			return err
+		}
+		if _, err = c.client.Compact(ctx, now.Header.Revision); errors.Is(err, rpctypes.ErrCompacted) {
+			return nil
+		}
 		return err
-	}
-	_, err = c.client.Compact(ctx, now.Header.Revision)
-	return err
+	})
 }
 
 // MakeSpace compacts and defragments every member and disarms its alarms, as an operator of a full cluster does.
@@ -312,8 +329,10 @@ func (c *Cluster) MakeSpace(ctx context.Context) error {
 
 // Clear removes every key.
 func (c *Cluster) Clear(ctx context.Context) error {
-	_, err := c.client.Delete(ctx, "", clientv3.WithPrefix())
-	return err
+	return insist(ctx, func(ctx context.Context) error {
+		_, err := c.client.Delete(ctx, "", clientv3.WithPrefix())
+		return err
+	})
 }
 
 // Stop ends every member.

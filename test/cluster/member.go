@@ -49,13 +49,15 @@ func serve(text string) error {
 	if err != nil {
 		return err
 	}
-	anywhere := []url.URL{{Scheme: "https", Host: "127.0.0.1:0"}}
 	cfg := embed.NewConfig()
 	cfg.Name, cfg.Dir, cfg.InitialCluster = s.Name, s.Dir, s.Initial
-	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = anywhere, []url.URL{*client}
-	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = anywhere, []url.URL{*peer}
+	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{{Scheme: client.Scheme, Host: "127.0.0.1:0"}}, []url.URL{*client}
+	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{{Scheme: "https", Host: "127.0.0.1:0"}}, []url.URL{*peer}
 	tls := transport.TLSInfo{CertFile: s.Cert, KeyFile: s.Key, TrustedCAFile: s.CA, ClientCertAuth: true}
-	cfg.ClientTLSInfo, cfg.PeerTLSInfo = tls, tls
+	cfg.PeerTLSInfo = tls
+	if client.Scheme == "https" {
+		cfg.ClientTLSInfo = tls
+	}
 	cfg.QuotaBackendBytes = s.Quota
 	cfg.LogLevel, cfg.LogOutputs = "error", []string{"stderr"}
 	// The tests ask what happens when a member dies, not what happens when a disk loses what it took.

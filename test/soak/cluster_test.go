@@ -24,14 +24,8 @@ import (
 func startCluster(t *testing.T, n int, quota int64) (*cluster.Cluster, []string) {
 	t.Helper()
 	c, err := cluster.Start(filepath.Join(t.TempDir(), "etcd"), n, quota)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	must(t, err)
+	t.Cleanup(func() { must(t, c.Stop()) })
 	return c, []string{"--etcd", strings.Join(c.Endpoints, ","), "--etcd-ca", c.CA, "--etcd-cert", c.Cert, "--etcd-key", c.Key}
 }
 
@@ -56,7 +50,7 @@ func (m *members) count() int                 { return int(m.n.Load()) }
 func (m *members) kills() int                 { return 0 }
 func (m *members) wait(context.Context) error { return nil }
 
-// The landing zone on three members, of which one is killed, one cut off, and the leader changes on the way. Requests go through
+// The landing zone on three members, of which one is killed, one stopped, the leader cut off and another made leader on the way. Requests go through
 // it all the while, and none of them is excused.
 func TestClusterOfThree(t *testing.T) {
 	c, flags := startCluster(t, 3, 0)
@@ -70,11 +64,19 @@ func TestClusterOfThree(t *testing.T) {
 	d.live(0)
 	done := make(chan struct{})
 	var failed error
+	apart := 0
 	go func() {
 		defer close(done)
 		for _, harm := range []func(context.Context) error{
 			func(context.Context) error { return c.Kill(0) }, func(context.Context) error { return c.Restart(0) },
 			func(context.Context) error { return c.Freeze(1) }, func(context.Context) error { return c.Thaw(1) },
+			func(ctx context.Context) (err error) {
+				if apart, err = c.Leader(ctx); err == nil {
+					c.Cut(apart)
+				}
+				return err
+			},
+			func(context.Context) error { c.Heal(apart); return nil },
 			c.MoveLeader, c.Compact,
 		} {
 			if failed = harm(t.Context()); failed != nil {
@@ -103,10 +105,12 @@ func TestClusterOfThree(t *testing.T) {
 	t.Logf("%d lives, %d calls ended in an error and were repeated, %d rounds of requests", lives, d.failed, d.asked.Load())
 }
 
-// Two servers share a cluster and the key that seals secrets.
+// Two servers share a cluster, which speaks without TLS, and the key that seals secrets.
 func TestTwoServers(t *testing.T) {
-	_, flags := startCluster(t, 1, 0)
-	flags = append(flags, "--control-plane-only")
+	c, err := cluster.Plain(filepath.Join(t.TempDir(), "etcd"), 1)
+	must(t, err)
+	t.Cleanup(func() { must(t, c.Stop()) })
+	flags := []string{"--etcd", c.Endpoints[0], "--control-plane-only"}
 	first := serving(t, newServer(t, flags...))
 	second := newServer(t, flags...)
 	key, err := os.ReadFile(filepath.Join(first.data, "key"))

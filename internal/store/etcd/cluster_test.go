@@ -24,16 +24,17 @@ func TestMain(m *testing.M) {
 
 func startCluster(t *testing.T, n int, quota int64) *cluster.Cluster {
 	t.Helper()
-	c, err := cluster.Start(t.TempDir(), n, quota)
-	if err != nil {
-		t.Fatal(err)
+	return stopped(t)(cluster.Start(t.TempDir(), n, quota))
+}
+
+// stopped is a cluster that ends with the test.
+func stopped(t *testing.T) func(*cluster.Cluster, error) *cluster.Cluster {
+	return func(c *cluster.Cluster, err error) *cluster.Cluster {
+		t.Helper()
+		must(t, err)
+		t.Cleanup(func() { must(t, c.Stop()) })
+		return c
 	}
-	t.Cleanup(func() {
-		if err := c.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return c
 }
 
 func names(c *cluster.Cluster) etcd.Cluster {
@@ -61,7 +62,7 @@ func must(t *testing.T, errs ...error) {
 	}
 }
 
-// The suite on three members, and with one of them down.
+// The suite on three members, with one of them cut off on the way, and with one of them down.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, 3, 0)
@@ -70,11 +71,38 @@ func TestCluster(t *testing.T) {
 		return openCluster(t, names(c))
 	}
 	t.Run("three members", func(t *testing.T) { storetest.Run(t, empty) })
+	t.Run("one is cut off on the way", func(t *testing.T) {
+		leader, err := c.Leader(t.Context())
+		must(t, err)
+		opened := 0
+		storetest.Run(t, func(t *testing.T) store.Store {
+			switch opened++; opened {
+			case 2:
+				c.Cut(leader)
+			case 5:
+				c.Heal(leader)
+			}
+			return empty(t)
+		})
+		if opened < 5 {
+			t.Errorf("it was cut off for good: the suite has %d parts", opened)
+		}
+	})
 	leader, err := c.Leader(t.Context())
 	must(t, err, c.Kill(leader))
 	_, err = c.Leader(t.Context())
 	must(t, err)
 	t.Run("two members", func(t *testing.T) { storetest.Run(t, empty) })
+}
+
+// The suite on a member that speaks without TLS.
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	c := stopped(t)(cluster.Plain(t.TempDir(), 1))
+	storetest.Run(t, func(t *testing.T) store.Store {
+		must(t, c.Clear(t.Context()))
+		return openCluster(t, names(c))
+	})
 }
 
 // What can happen to a cluster of three while it is used: it is of use while that lasts, and afterwards.
