@@ -67,6 +67,14 @@ func State(pid int) ([]string, error) {
 	return out, err
 }
 
+// unlinked is how the text of a namespace begins that no link leads to.
+const unlinked = "namespace of \n"
+
+// Unlinked says if no link leads to one of the namespaces: such a one is being made, or taken away.
+func Unlinked(state []string) bool {
+	return slices.ContainsFunc(state, func(text string) bool { return strings.HasPrefix(text, unlinked) })
+}
+
 // Difference is what two states do not share, line by line where a namespace is in both under the same first line; empty if nothing.
 func Difference(before, after []string) string {
 	was, is := byTitle(before), byTitle(after)
