@@ -203,10 +203,17 @@ func TestKilled(t *testing.T) {
 	if after := s.namespaces(); after > before || len(st.Failures) > 0 {
 		t.Errorf("with nothing there the server holds %d namespaces, %d before, and says of failures %v", after, before, st.Failures)
 	}
-	// Each life leaves records: deleted shares and peerings, which are told of for a while, the number of a layer's last version, and
-	// client tokens. Its function has a log group only if a request came through.
-	for _, table := range []string{"share", "peering", "layer", "token"} {
+	// Each life leaves records: the number of a layer's last version, client tokens, and deleted shares and peerings, which are told of
+	// for an hour or two. Its function has a log group only if a request came through.
+	for _, table := range []string{"layer", "token"} {
 		first.Resources[table] *= lives
+	}
+	for _, table := range []string{"share", "peering"} {
+		if n, one := st.Resources[table], first.Resources[table]; n > one*lives {
+			t.Errorf("%d rows of %s are stored after %d lives, each of which leaves %d", n, table, lives, one)
+		}
+		delete(first.Resources, table)
+		delete(st.Resources, table)
 	}
 	delete(first.Resources, "log-group")
 	delete(st.Resources, "log-group")
