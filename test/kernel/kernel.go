@@ -1,6 +1,7 @@
 // Package kernel reads what the kernel holds of the network namespaces of a process, as text that tells one state from another: links,
 // addresses, routes, rules, neighbours, settings, nftables, listening sockets. What the kernel counts or numbers by itself is left out,
-// and so are the instances of functions, which come and go with what is asked. It keeps nothing and needs root.
+// and so are the instances of functions, which come and go with what is asked, and the empty namespace in which a server's threads
+// wait, once they had anything to do. It keeps nothing and needs root.
 package kernel
 
 import (
@@ -57,22 +58,14 @@ func State(pid int) ([]string, error) {
 	}
 	var out []string
 	for _, ns := range held {
-		text, instance, nerr := read(ns)
+		text, passing, nerr := read(ns)
 		err = errors.Join(err, nerr, ns.Close())
-		if !instance {
+		if !passing {
 			out = append(out, text)
 		}
 	}
 	slices.Sort(out)
 	return out, err
-}
-
-// unlinked is how the text of a namespace begins that no link leads to.
-const unlinked = "namespace of \n"
-
-// Unlinked says if no link leads to one of the namespaces: such a one is being made, or taken away.
-func Unlinked(state []string) bool {
-	return slices.ContainsFunc(state, func(text string) bool { return strings.HasPrefix(text, unlinked) })
 }
 
 // Difference is what two states do not share, line by line where a namespace is in both under the same first line; empty if nothing.
@@ -136,13 +129,13 @@ func Within(ns netns.NsHandle, do func() error) error {
 	return err
 }
 
-// read reads a namespace, and says whether it is that of an instance of a function.
-func read(ns netns.NsHandle) (text string, instance bool, err error) {
+// read reads a namespace, and says whether it is one that comes and goes.
+func read(ns netns.NsHandle) (text string, passing bool, err error) {
 	err = Within(ns, func() (err error) {
-		text, instance, err = here()
+		text, passing, err = here()
 		return err
 	})
-	return text, instance, err
+	return text, passing, err
 }
 
 // instanceLinks is how the names of links begin that lead to instances of functions, which have their addresses from a range of its own.
@@ -165,5 +158,5 @@ func here() (string, bool, error) {
 	}
 	slices.Sort(r.macs)
 	// The links' own addresses are made from the names of what they belong to, and so tell namespaces from each other.
-	return "namespace of " + strings.Join(r.macs, " ") + "\n" + strings.Join(r.lines, "\n"), r.instance, nil
+	return "namespace of " + strings.Join(r.macs, " ") + "\n" + strings.Join(r.lines, "\n"), r.instance || r.unused, nil
 }

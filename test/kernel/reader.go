@@ -23,6 +23,7 @@ type reader struct {
 	guests   map[int]bool   // links that lead to instances
 	macs     []string
 	instance bool
+	unused   bool // nothing is there but a loopback interface that is down
 }
 
 // add appends lines, in order where the kernel has none.
@@ -33,6 +34,7 @@ func (r *reader) add(lines []string) {
 
 func (r *reader) links() error {
 	links, err := r.LinkList()
+	r.unused = len(links) == 1 && links[0].Attrs().Flags&net.FlagUp == 0
 	var lines []string
 	for _, l := range links {
 		a := l.Attrs()

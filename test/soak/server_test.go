@@ -230,7 +230,7 @@ func (s *server) settled() ([]string, error) {
 			return nil, err
 		}
 		now, err := kernel.State(s.cmd.Process.Pid)
-		if err != nil || slices.Equal(before, now) && !kernel.Unlinked(now) {
+		if err != nil || slices.Equal(before, now) {
 			return now, err
 		}
 		before = now
