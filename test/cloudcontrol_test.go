@@ -155,26 +155,10 @@ func within(want, have any) bool {
 func (n *native) hides(r nativeResource, model object) {
 	n.Helper()
 	for _, path := range r.declared().WriteOnly {
-		if present(model, strings.Split(path, "/")) {
+		if schema.Has(model, path) {
 			n.Errorf("%s shows %s, which is write-only", r.name, path)
 		}
 	}
-}
-
-// present reports if there is anything at a path, in any item where it goes through a list.
-func present(v any, path []string) bool {
-	switch v := v.(type) {
-	case object:
-		if len(path) > 0 {
-			inner, ok := v[path[0]]
-			return ok && present(inner, path[1:])
-		}
-	case []any:
-		if len(path) > 0 && path[0] == "*" {
-			return slices.ContainsFunc(v, func(item any) bool { return present(item, path[1:]) })
-		}
-	}
-	return len(path) == 0
 }
 
 func (r nativeResource) declared() *schema.Type {
@@ -236,13 +220,16 @@ func (n *native) show(r nativeResource, want object) {
 	}
 }
 
+// know keeps a resource's identifier. What is named by an ARN is named by its id, or number, too.
+func (n *native) know(r nativeResource, id string) {
+	n.ids[r.name], n.ids["id of "+r.name] = id, id[strings.LastIndexAny(id, "/:")+1:]
+}
+
 // life takes resources from creation to their end, those last that others need.
 func (n *native) life(resources []nativeResource) {
 	n.Helper()
 	for _, r := range resources {
-		n.ids[r.name] = n.create(r)
-		// What is named by an ARN is named by its id too.
-		n.ids["id of "+r.name] = n.ids[r.name][strings.LastIndex(n.ids[r.name], "/")+1:]
+		n.know(r, n.create(r))
 		n.listed(r, true)
 		n.asked(r, nil)
 		if r.shows != nil && r.change == nil {
@@ -276,7 +263,7 @@ func (n *native) life(resources []nativeResource) {
 			}
 		}
 		for name, value := range r.refused {
-			if err := n.update(r, put(name, value)); err == nil || !strings.HasPrefix(err.Error(), "InvalidRequest: ") {
+			if err := n.update(r, put(name, value)); err == nil || !strings.Contains(err.Error(), "InvalidRequest") {
 				n.Errorf("%s: %s changed with %v", r.name, name, err)
 			}
 		}
@@ -424,13 +411,21 @@ func (n *native) refusals() {
 	}
 }
 
-// layers are published by Lambda itself, since the type takes them from S3 alone.
+// publishLayer publishes a layer with Lambda itself, since the type takes them from S3 alone.
+func (n *native) publishLayer() string {
+	n.Helper()
+	own, _ := architectures()
+	published := must(n.T, n.lambda.PublishLayerVersion, &lambda.PublishLayerVersionInput{LayerName: aws.String("native"), Description: aws.String("a layer"),
+		Content: &lambdatypes.LayerVersionContentInput{ZipFile: archive(n.T)}, LicenseInfo: aws.String("MIT"),
+		CompatibleRuntimes: []lambdatypes.Runtime{lambdatypes.RuntimePython312}, CompatibleArchitectures: []lambdatypes.Architecture{lambdatypes.Architecture(own)}})
+	return aws.ToString(published.LayerVersionArn)
+}
+
+// layers takes a layer version and its permissions through their lives.
 func (n *native) layers() {
 	n.Helper()
-	published := must(n.T, n.lambda.PublishLayerVersion, &lambda.PublishLayerVersionInput{LayerName: aws.String("native"), Description: aws.String("a layer"),
-		Content: &lambdatypes.LayerVersionContentInput{ZipFile: archive(n.T)}})
 	layer := nativeLayer()
-	n.ids["layer"] = aws.ToString(published.LayerVersionArn)
+	n.know(layer, n.publishLayer())
 	n.listed(layer, true)
 	n.show(layer, layer.shows)
 	var cannot *types.UnsupportedActionException

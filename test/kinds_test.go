@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"trellis/internal/api/cloudcontrol"
 	"trellis/internal/api/cloudcontrol/schema"
 )
 
@@ -164,6 +165,11 @@ identifier alone; *tag* is a change of tags in place.
 	for line := range strings.Lines(string(text)) {
 		name, why, _ := strings.Cut(strings.TrimSpace(line), " ")
 		fmt.Fprintf(&b, "- `%s`: %s\n", name, why)
+	}
+	b.WriteString("\nProperties that are refused by name, since what they ask for is not built; TestCloudControlProperties sets all others too:\n\n")
+	unbuilt := cloudcontrol.Unbuilt()
+	for _, typ := range slices.Sorted(maps.Keys(unbuilt)) {
+		fmt.Fprintf(&b, "- `%s`: `%s`\n", typ, strings.Join(unbuilt[typ], "`, `"))
 	}
 	b.WriteString(`
 ### Terraform's resources

@@ -14,6 +14,7 @@ func nativeResources(account string) []nativeResource {
 			change: append(put("MapPublicIpOnLaunch", true), put("Tags", tag("Stage", "two"))...), shows: object{"MapPublicIpOnLaunch": true, "Tags": tag("Stage", "two"), "VpcId": "${vpc}"},
 			fixed: object{"CidrBlock": "10.0.1.0/24"}},
 		{name: "other subnet", typ: "AWS::EC2::Subnet", desired: object{"VpcId": "${vpc}", "CidrBlock": "10.0.1.0/24", "AvailabilityZone": region + "b"}},
+		{name: "third subnet", typ: "AWS::EC2::Subnet", desired: object{"VpcId": "${vpc}", "CidrBlock": "10.0.2.0/24", "AvailabilityZone": region + "c"}},
 		{name: "gateway", typ: "AWS::EC2::InternetGateway", desired: object{}, change: put("Tags", tag("Stage", "two")), shows: tagged("two")},
 		{name: "attachment", typ: "AWS::EC2::VPCGatewayAttachment", desired: object{"VpcId": "${vpc}", "InternetGatewayId": "${gateway}"},
 			shows: object{"VpcId": "${vpc}", "InternetGatewayId": "${gateway}", "AttachmentType": "IGW"}, fixed: object{"VpcId": "${peer}"}},
@@ -25,6 +26,7 @@ func nativeResources(account string) []nativeResource {
 			shows: object{"RouteTableId": "${table}", "CidrBlock": "0.0.0.0/0", "GatewayId": "${gateway}"}, fixed: object{"DestinationCidrBlock": "10.200.0.0/16"}, list: object{"RouteTableId": "${table}"}},
 		{name: "association", typ: "AWS::EC2::SubnetRouteTableAssociation", desired: object{"RouteTableId": "${table}", "SubnetId": "${subnet}"},
 			shows: object{"RouteTableId": "${table}", "SubnetId": "${subnet}"}},
+		{name: "closed", typ: "AWS::EC2::SecurityGroup", desired: object{"GroupDescription": "closed", "VpcId": "${vpc}"}},
 		{name: "group", typ: "AWS::EC2::SecurityGroup", desired: object{"GroupDescription": "open", "VpcId": "${vpc}",
 			"SecurityGroupIngress": []object{{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIp": "10.0.0.0/8"}}},
 			change: append(put("Tags", tag("Stage", "two")), put("SecurityGroupIngress", []object{{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "10.0.0.0/8", "Description": "tls"}})...),
@@ -43,11 +45,12 @@ func nativeResources(account string) []nativeResource {
 			change: append(put("Description", "works"), put("Tags", tag("Stage", "two"))...),
 			shows:  object{"Description": "works", "Tags": tag("Stage", "two"), "AssumeRolePolicyDocument": trust("lambda.amazonaws.com"), "MaxSessionDuration": 3600, "Path": "/"},
 			more:   []string{"Policies"}, fixed: object{"RoleName": "idler"}},
-		{name: "role policy", typ: "AWS::IAM::RolePolicy", desired: object{"RoleName": "${role}", "PolicyName": "own", "PolicyDocument": allow("s3:*")},
-			change: put("PolicyDocument", allow("ec2:*")), shows: object{"PolicyDocument": allow("ec2:*")}, fixed: object{"PolicyName": "other"}, unlisted: true},
+		{name: "role policy", typ: "AWS::IAM::RolePolicy", desired: object{"RoleName": "${role}", "PolicyName": "own", "PolicyDocument": allow("ec2:*")},
+			change: put("PolicyDocument", allow("s3:*")), shows: object{"PolicyDocument": allow("s3:*")}, fixed: object{"PolicyName": "other"}, unlisted: true},
 		{name: "managed policy", typ: "AWS::IAM::ManagedPolicy", desired: object{"ManagedPolicyName": "may", "PolicyDocument": allow("s3:*"), "Roles": []string{"${role}"}},
 			change: put("PolicyDocument", allow("ec2:*")), shows: object{"PolicyDocument": allow("ec2:*"), "Roles": []string{"${role}"}}, fixed: object{"ManagedPolicyName": "must"}},
 
+		{name: "other log group", typ: "AWS::Logs::LogGroup", desired: object{"LogGroupName": "/native/other"}},
 		{name: "log group", typ: "AWS::Logs::LogGroup", desired: object{"LogGroupName": "native", "RetentionInDays": 7},
 			change: append(put("RetentionInDays", 30), put("Tags", tag("Stage", "two"))...), shows: object{"RetentionInDays": 30, "Tags": tag("Stage", "two")}, fixed: object{"LogGroupName": "other"}},
 
@@ -59,9 +62,11 @@ func nativeResources(account string) []nativeResource {
 		{name: "targets", typ: "AWS::ElasticLoadBalancingV2::TargetGroup", desired: object{"Name": "behind", "TargetType": "ip", "Protocol": "HTTP", "Port": 80, "VpcId": "${vpc}",
 			"Targets": []object{{"Id": "10.0.0.9", "Port": 80}}},
 			change: append(put("HealthCheckPath", "/health"), put("Tags", tag("Stage", "two"))...),
+			more:   []string{"TargetGroupAttributes"},
 			shows:  object{"HealthCheckPath": "/health", "Tags": tag("Stage", "two"), "Port": 80}, fixed: object{"Port": 81}},
 		{name: "balancer listener", typ: "AWS::ElasticLoadBalancingV2::Listener", desired: object{"LoadBalancerArn": "${balancer}", "Port": 80, "Protocol": "HTTP",
 			"DefaultActions": []object{{"Type": "forward", "TargetGroupArn": "${targets}"}}},
+			more:   []string{"ListenerAttributes"},
 			change: put("Port", 8080), shows: object{"Port": 8080, "LoadBalancerArn": "${balancer}"}, fixed: object{"LoadBalancerArn": "${targets}"}, list: object{"LoadBalancerArn": "${balancer}"}},
 		{name: "balancer rule", typ: "AWS::ElasticLoadBalancingV2::ListenerRule", desired: object{"ListenerArn": "${balancer listener}", "Priority": 5,
 			"Actions":    []object{{"Type": "fixed-response", "FixedResponseConfig": object{"StatusCode": "404"}}},
@@ -74,7 +79,7 @@ func nativeResources(account string) []nativeResource {
 				{"op": "add", "path": "/Tags", "value": tag("Stage", "two")}},
 			shows: object{"Timeout": 9, "Tags": tag("Stage", "two"), "Environment": object{"Variables": object{"AB": "1"}}, "MemorySize": 128}, fixed: object{"FunctionName": "other"}},
 		{name: "version", typ: "AWS::Lambda::Version", desired: object{"FunctionName": "${function}"}, shows: object{"Version": "1", "FunctionName": "${function}"}, fixed: object{"FunctionName": "other"}, list: object{"FunctionName": "${function}"}},
-		{name: "alias", typ: "AWS::Lambda::Alias", desired: object{"FunctionName": "${function}", "Name": "live", "FunctionVersion": "1"},
+		{name: "alias", typ: "AWS::Lambda::Alias", desired: object{"FunctionName": "${function}", "Name": "live", "FunctionVersion": "${id of version}"},
 			change: put("Description", "in use"), shows: object{"Description": "in use", "FunctionVersion": "1", "Name": "live", "FunctionName": "${function}"}, fixed: object{"Name": "dead"},
 			list: object{"FunctionName": "${function}"}},
 		{name: "permission", typ: "AWS::Lambda::Permission", desired: object{"FunctionName": "${function}", "Action": "lambda:InvokeFunction", "Principal": "elasticloadbalancing.amazonaws.com",
@@ -161,8 +166,10 @@ func nativeUnits(root string) []nativeResource {
 
 // nativeLayer is a layer that Lambda itself has published, since the type takes layers from S3 alone.
 func nativeLayer() nativeResource {
+	own, _ := architectures()
 	return nativeResource{name: "layer", typ: "AWS::Lambda::LayerVersion", list: object{"LayerName": "native"},
-		shows: object{"LayerName": "native", "LayerVersionArn": "${layer}", "Description": "a layer"}}
+		shows: object{"LayerName": "native", "LayerVersionArn": "${layer}", "Description": "a layer", "LicenseInfo": "MIT",
+			"CompatibleRuntimes": []string{"python3.12"}, "CompatibleArchitectures": []string{own}}}
 }
 
 func nativeLayerPermission() nativeResource {

@@ -24,8 +24,9 @@ func accountTypes() map[string]*resource {
 }
 
 func logGroup() *resource {
-	const retention = "RetentionInDays"
-	r := &resource{once: true}
+	const retention, protection = "RetentionInDays", "DeletionProtectionEnabled"
+	r := &resource{once: true, lasting: []string{"LogGroupClass"},
+		unbuilt: []string{"BearerTokenAuthenticationEnabled", "DataProtectionPolicy", "FieldIndexPolicies", "KmsKeyId", "ResourcePolicyDocument"}}
 	groups := func(c *call, prefix *string) ([]logs.LogGroup, error) {
 		return pages(func(token *string) ([]logs.LogGroup, *string, error) {
 			out, err := do[logs.DescribeLogGroupsOutput](c, logs.Model, "DescribeLogGroups", &logs.DescribeLogGroupsInput{LogGroupNamePrefix: prefix, NextToken: token})
@@ -45,8 +46,8 @@ func logGroup() *resource {
 	}
 	r.create = func(c *call, want model) error {
 		name := new(cmp.Or(str(want.text("LogGroupName")), *c.nameOf(want)))
-		_, err := do[logs.CreateLogGroupOutput](c, logs.Model, "CreateLogGroup", &logs.CreateLogGroupInput{LogGroupName: name, KmsKeyId: want.text("KmsKeyId"),
-			LogGroupClass: want.text("LogGroupClass"), Tags: want.tags()})
+		_, err := do[logs.CreateLogGroupOutput](c, logs.Model, "CreateLogGroup", &logs.CreateLogGroupInput{LogGroupName: name,
+			LogGroupClass: want.text("LogGroupClass"), DeletionProtectionEnabled: want.flag(protection), Tags: want.tags()})
 		if err == nil {
 			c.made(name)
 		}
@@ -78,6 +79,12 @@ func logGroup() *resource {
 	r.update = func(c *call, id string, want, have model) error {
 		if differ(want, have, retention) {
 			if err := retain(c, id, want.number(retention)); err != nil {
+				return err
+			}
+		}
+		if protect := cmp.Or(want.flag(protection), new(false)); differ(want, have, protection) {
+			if _, err := do[logs.PutLogGroupDeletionProtectionOutput](c, logs.Model, "PutLogGroupDeletionProtection", &logs.PutLogGroupDeletionProtectionInput{
+				LogGroupIdentifier: &id, DeletionProtectionEnabled: protect}); err != nil {
 				return err
 			}
 		}

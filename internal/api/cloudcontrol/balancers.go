@@ -68,8 +68,10 @@ func (c *call) shortName(want model) *string {
 }
 
 func loadBalancer() *resource {
-	const attributes = "LoadBalancerAttributes"
-	r := &resource{once: true}
+	const attributes, mappings = "LoadBalancerAttributes", "SubnetMappings"
+	r := &resource{once: true, unbuilt: []string{"EnableCapacityReservationProvisionStabilize", "EnablePrefixForIpv6SourceNat",
+		"EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic", "Ipv4IpamPoolId", "MinimumLoadBalancerCapacity", mappings + "/*/AllocationId", mappings + "/*/IPv6Address",
+		mappings + "/*/PrivateIPv4Address", mappings + "/*/SourceNatIpv6Prefix"}}
 	describe := func(c *call, id string) (*elb.LoadBalancer, error) {
 		out, err := do[elb.DescribeLoadBalancersOutput](c, elb.Model, "DescribeLoadBalancers", &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{id}})
 		if err != nil {
@@ -82,11 +84,12 @@ func loadBalancer() *resource {
 		m["Name"] = str(b.LoadBalancerName)
 		_, full, _ := strings.Cut(str(b.LoadBalancerArn), ":loadbalancer/")
 		m["LoadBalancerFullName"] = full
-		subnets := []any{}
+		subnets, mapped := []any{}, []any{}
 		for _, z := range b.AvailabilityZones {
 			subnets = append(subnets, str(z.SubnetId))
+			mapped = append(mapped, map[string]any{"SubnetId": str(z.SubnetId)})
 		}
-		m["Subnets"] = subnets
+		m["Subnets"], m[mappings] = subnets, mapped
 		return m
 	}
 	modify := func(c *call, id string, entries map[string]string) error {
@@ -142,23 +145,30 @@ func loadBalancer() *resource {
 		return c.taggedELB(m, id)
 	}
 	r.update = func(c *call, id string, want, have model) error {
-		for _, part := range []struct{ property, operation string }{{"SecurityGroups", "SetSecurityGroups"}, {"Subnets", "SetSubnets"}, {"IpAddressType", "SetIpAddressType"}} {
-			if !differ(want, have, part.property) || want[part.property] == nil {
+		if want["SecurityGroups"] != nil && differ(want, have, "SecurityGroups") {
+			in := elb.SetSecurityGroupsInput{LoadBalancerArn: &id, SecurityGroups: want.texts("SecurityGroups")}
+			if _, err := do[elb.SetSecurityGroupsOutput](c, elb.Model, "SetSecurityGroups", &in); err != nil {
+				return err
+			}
+		}
+		// Subnets are shown in two ways, and wanted in the one that is not as it is.
+		for _, property := range []string{"Subnets", mappings} {
+			if want[property] == nil || !differ(want, have, property) {
 				continue
 			}
-			var err error
-			switch part.operation {
-			case "SetSecurityGroups":
-				in := elb.SetSecurityGroupsInput{LoadBalancerArn: &id, SecurityGroups: want.texts(part.property)}
-				_, err = do[elb.SetSecurityGroupsOutput](c, elb.Model, part.operation, &in)
-			case "SetSubnets":
-				in := elb.SetSubnetsInput{LoadBalancerArn: &id, Subnets: want.texts(part.property)}
-				_, err = do[elb.SetSubnetsOutput](c, elb.Model, part.operation, &in)
-			case "SetIpAddressType":
-				in := elb.SetIpAddressTypeInput{LoadBalancerArn: &id, IpAddressType: want.text(part.property)}
-				_, err = do[elb.SetIpAddressTypeOutput](c, elb.Model, part.operation, &in)
+			in := elb.SetSubnetsInput{}
+			if err := (model{property: want[property]}).into(&in); err != nil {
+				return err
 			}
-			if err != nil {
+			in.LoadBalancerArn = &id
+			if _, err := do[elb.SetSubnetsOutput](c, elb.Model, "SetSubnets", &in); err != nil {
+				return err
+			}
+			break
+		}
+		if want["IpAddressType"] != nil && differ(want, have, "IpAddressType") {
+			in := elb.SetIpAddressTypeInput{LoadBalancerArn: &id, IpAddressType: want.text("IpAddressType")}
+			if _, err := do[elb.SetIpAddressTypeOutput](c, elb.Model, "SetIpAddressType", &in); err != nil {
 				return err
 			}
 		}
@@ -202,7 +212,7 @@ func (m model) texts(property string) []string {
 
 func balancerTargets() *resource {
 	const attributes = "TargetGroupAttributes"
-	r := &resource{once: true}
+	r := &resource{once: true, unbuilt: []string{"TargetControlPort"}}
 	describe := func(c *call, id string) (*elb.TargetGroup, error) {
 		out, err := do[elb.DescribeTargetGroupsOutput](c, elb.Model, "DescribeTargetGroups", &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{id}})
 		if err != nil {
@@ -369,7 +379,19 @@ func balancerTargets() *resource {
 }
 
 func balancerListener() *resource {
+	const attributes = "ListenerAttributes"
 	r := &resource{once: true}
+	modify := func(c *call, id string, entries map[string]string) error {
+		if len(entries) == 0 {
+			return nil
+		}
+		in := elb.ModifyListenerAttributesInput{ListenerArn: &id}
+		for k, v := range entries {
+			in.Attributes = append(in.Attributes, elb.ListenerAttribute{Key: &k, Value: &v})
+		}
+		_, err := do[elb.ModifyListenerAttributesOutput](c, elb.Model, "ModifyListenerAttributes", &in)
+		return err
+	}
 	r.create = func(c *call, want model) error {
 		in := elb.CreateListenerInput{}
 		if err := want.into(&in); err != nil {
@@ -386,6 +408,7 @@ func balancerListener() *resource {
 		}
 		return err
 	}
+	r.complete = func(c *call, want model) error { return modify(c, c.id, want.entries(attributes)) }
 	r.read = func(c *call, id string) (model, error) {
 		out, err := do[elb.DescribeListenersOutput](c, elb.Model, "DescribeListeners", &elb.DescribeListenersInput{ListenerArns: []string{id}})
 		if err != nil {
@@ -395,7 +418,17 @@ func balancerListener() *resource {
 		if err != nil {
 			return nil, err
 		}
-		return c.taggedELB(r.show(*l), id)
+		found, err := do[elb.DescribeListenerAttributesOutput](c, elb.Model, "DescribeListenerAttributes", &elb.DescribeListenerAttributesInput{ListenerArn: &id})
+		if err != nil {
+			return nil, err
+		}
+		entries := map[string]string{}
+		for _, a := range found.Attributes {
+			entries[str(a.Key)] = str(a.Value)
+		}
+		m := r.show(*l)
+		m[attributes] = showEntries(entries)
+		return c.taggedELB(m, id)
 	}
 	r.update = func(c *call, id string, want, have model) error {
 		in := elb.ModifyListenerInput{}
@@ -411,6 +444,9 @@ func balancerListener() *resource {
 				return err
 			}
 			break
+		}
+		if err := modify(c, id, changed(want, have, attributes)); err != nil {
+			return err
 		}
 		return c.retagELB(id, want, have)
 	}
@@ -436,7 +472,7 @@ func balancerListener() *resource {
 }
 
 func balancerRule() *resource {
-	r := &resource{once: true}
+	r := &resource{once: true, unbuilt: []string{"Conditions/*/SourceIpConfig/IpAddressType", "Transforms"}}
 	show := func(one elb.Rule) model {
 		m := r.show(one)
 		if n := str(one.Priority); n != "" && n != "default" {

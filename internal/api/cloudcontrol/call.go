@@ -20,6 +20,9 @@ import (
 // resource is how Cloud Control handles one type. A handler asks the API that owns the resources, as the caller.
 type resource struct {
 	schema *schema.Type
+	// unbuilt are properties whose effect is not built, and lasting those that nothing changes though the schema lets them
+	// change. Both are paths as in schemas; what asks for them is refused.
+	unbuilt, lasting []string
 	// kind is how the API's errors call resources of the type.
 	kind string
 	// create makes the resource and tells its identifier by call.made.

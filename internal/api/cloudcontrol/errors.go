@@ -44,7 +44,7 @@ func (r *resource) failed(ctx context.Context, operation, id string, err error) 
 	switch e.Kind {
 	case fault.NotFound:
 		code, status = notFound, 404
-		if id != "" && operation != opCreate && strings.HasSuffix(id, e.ResourceID) {
+		if operation != opCreate && names(e, id) {
 			return &failure{code, fmt.Sprintf("Resource of type '%s' with identifier '%s' was not found.", r.schema.Name, id)}
 		}
 	case fault.Exists:
@@ -72,6 +72,22 @@ func (r *resource) failed(ctx context.Context, operation, id string, err error) 
 		request = who.RequestID
 	}
 	return &failure{code, fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s)", e.Message, r.service(), status, request)}
+}
+
+// names reports whether an error is about the resource with the identifier, and not about another that it refers to.
+func names(e *fault.Error, id string) bool {
+	if e.ResourceID != "" {
+		return strings.HasSuffix(id, e.ResourceID)
+	}
+	for part := range strings.SplitSeq(id, "|") {
+		if strings.HasPrefix(part, "arn:") {
+			part = part[strings.LastIndexByte(part, '/')+1:]
+		}
+		if part != "" && strings.Contains(e.Message, part) {
+			return true
+		}
+	}
+	return false
 }
 
 // service is how messages call the service of the type.

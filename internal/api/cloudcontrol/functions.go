@@ -45,8 +45,8 @@ func inlineCode(source, runtime string) ([]byte, error) {
 }
 
 func functionResource() *resource {
-	const code, concurrency = "Code", "ReservedConcurrentExecutions"
-	r := &resource{once: true}
+	const code, concurrency, loop, management = "Code", "ReservedConcurrentExecutions", "RecursiveLoop", "RuntimeManagementConfig"
+	r := &resource{once: true, lasting: []string{"Architectures"}, unbuilt: []string{"CodeSigningConfigArn", "FunctionScalingConfig", "PublishToLatestPublished"}}
 	get := func(c *call, id string) (*lambda.GetFunctionOutput, error) {
 		return do[lambda.GetFunctionOutput](c, lambda.Model, "GetFunction", &lambda.GetFunctionInput{FunctionName: &id})
 	}
@@ -83,7 +83,29 @@ func functionResource() *resource {
 		}
 		return err
 	}
-	r.complete = func(c *call, want model) error { return reserve(c, c.id, want.number(concurrency), nil) }
+	// What has operations of its own.
+	settings := func(c *call, id string, want, have model) error {
+		if err := reserve(c, id, want.number(concurrency), have.number(concurrency)); err != nil {
+			return err
+		}
+		if value := want.text(loop); value != nil && differ(want, have, loop) {
+			if _, err := do[lambda.PutFunctionRecursionConfigOutput](c, lambda.Model, "PutFunctionRecursionConfig", &lambda.PutFunctionRecursionConfigInput{FunctionName: &id, RecursiveLoop: value}); err != nil {
+				return err
+			}
+		}
+		if config, ok := want[management].(map[string]any); ok && differ(want, have, management) {
+			in := lambda.PutRuntimeManagementConfigInput{}
+			if err := model(config).into(&in); err != nil {
+				return err
+			}
+			in.FunctionName = &id
+			if _, err := do[lambda.PutRuntimeManagementConfigOutput](c, lambda.Model, "PutRuntimeManagementConfig", &in); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	r.complete = func(c *call, want model) error { return settings(c, c.id, want, model{}) }
 	r.status = func(c *call, id string) (*string, *string, error) {
 		out, err := get(c, id)
 		if err != nil || out.Configuration == nil {
@@ -123,6 +145,16 @@ func functionResource() *resource {
 		if out.Concurrency != nil && out.Concurrency.ReservedConcurrentExecutions != nil {
 			m[concurrency] = jsonNumber(*out.Concurrency.ReservedConcurrentExecutions)
 		}
+		recursion, err := do[lambda.GetFunctionRecursionConfigOutput](c, lambda.Model, "GetFunctionRecursionConfig", &lambda.GetFunctionRecursionConfigInput{FunctionName: &id})
+		if err != nil {
+			return nil, err
+		}
+		m[loop] = str(recursion.RecursiveLoop)
+		runtime, err := do[lambda.GetRuntimeManagementConfigOutput](c, lambda.Model, "GetRuntimeManagementConfig", &lambda.GetRuntimeManagementConfigInput{FunctionName: &id})
+		if err != nil {
+			return nil, err
+		}
+		m[management] = map[string]any{"UpdateRuntimeOn": str(runtime.UpdateRuntimeOn)}
 		m[tagsProperty] = showTags(out.Tags)
 		return m, nil
 	}
@@ -133,7 +165,7 @@ func functionResource() *resource {
 				return err
 			}
 			if _, err := do[lambda.UpdateFunctionCodeOutput](c, lambda.Model, "UpdateFunctionCode", &lambda.UpdateFunctionCodeInput{FunctionName: &id, ZipFile: packed.ZipFile,
-				S3Bucket: packed.S3Bucket, S3Key: packed.S3Key, S3ObjectVersion: packed.S3ObjectVersion, ImageUri: packed.ImageUri}); err != nil {
+				S3Bucket: packed.S3Bucket, S3Key: packed.S3Key, S3ObjectVersion: packed.S3ObjectVersion, SourceKMSKeyArn: packed.SourceKMSKeyArn, ImageUri: packed.ImageUri}); err != nil {
 				return err
 			}
 			if err := r.stable(c); err != nil {
@@ -142,7 +174,8 @@ func functionResource() *resource {
 		}
 		changed := model{}
 		for _, name := range []string{"Description", "Handler", "Role", "Runtime", "Timeout", "MemorySize", "VpcConfig", "Environment", "Layers", "DeadLetterConfig", "TracingConfig",
-			"EphemeralStorage", "LoggingConfig", "FileSystemConfigs", "ImageConfig"} {
+			"EphemeralStorage", "LoggingConfig", "FileSystemConfigs", "ImageConfig", "KmsKeyArn", "SnapStart",
+			"DurableConfig", "CapacityProviderConfig"} {
 			switch {
 			case !differ(want, have, name):
 			case want[name] != nil:
@@ -167,7 +200,7 @@ func functionResource() *resource {
 				return err
 			}
 		}
-		if err := reserve(c, id, want.number(concurrency), have.number(concurrency)); err != nil {
+		if err := settings(c, id, want, have); err != nil {
 			return err
 		}
 		return exchangeTags(want, have, func(keys []string) error {
@@ -213,7 +246,7 @@ func lastPart(arn string) (whole, last string) {
 }
 
 func functionVersion() *resource {
-	r := &resource{once: true}
+	r := &resource{once: true, unbuilt: []string{"FunctionScalingConfig", "ProvisionedConcurrencyConfig", "RuntimePolicy"}}
 	r.create = func(c *call, want model) error {
 		out, err := do[lambda.PublishVersionOutput](c, lambda.Model, "PublishVersion", &lambda.PublishVersionInput{
 			FunctionName: want.text("FunctionName"), Description: want.text("Description"), CodeSha256: want.text("CodeSha256")})
@@ -262,7 +295,7 @@ func functionVersion() *resource {
 }
 
 func functionAlias() *resource {
-	r := &resource{once: true}
+	r := &resource{once: true, unbuilt: []string{"ProvisionedConcurrencyConfig"}}
 	// The schema words weights as a list of versions, the API as a map.
 	routing := func(want model) *lambda.AliasRoutingConfiguration {
 		config, _ := want["RoutingConfig"].(map[string]any)
@@ -390,6 +423,9 @@ func functionPermission() *resource {
 						if strings.EqualFold(name, key) {
 							m[property] = value
 						}
+						if strings.EqualFold(name, "lambda:InvokedViaFunctionUrl") {
+							m["InvokedViaFunctionUrl"] = value == "true"
+						}
 					}
 				}
 			}
@@ -432,140 +468,5 @@ func functionPermission() *resource {
 		return err
 	}
 	r.list = r.listed(func(c *call, by model) ([]model, error) { return find(c, str(by.text("FunctionName"))) })
-	return r
-}
-
-// layerOf splits a layer version's ARN.
-func layerOf(arn string) (layer string, version *int64, err error) {
-	layer, number := lastPart(arn)
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil {
-		return "", nil, missing("There is no layer version %s", clip(arn))
-	}
-	return layer, &n, nil
-}
-
-func layerVersion() *resource {
-	r := &resource{once: true}
-	r.create = func(c *call, want model) error {
-		in := lambda.PublishLayerVersionInput{}
-		if err := want.into(&in); err != nil {
-			return err
-		}
-		in.LayerName = new(cmp.Or(str(want.text("LayerName")), *c.nameOf(want)))
-		out, err := do[lambda.PublishLayerVersionOutput](c, lambda.Model, "PublishLayerVersion", &in)
-		if err == nil {
-			c.made(out.LayerVersionArn)
-		}
-		return err
-	}
-	r.read = func(c *call, id string) (model, error) {
-		layer, version, err := layerOf(id)
-		if err != nil {
-			return nil, err
-		}
-		out, err := do[lambda.GetLayerVersionOutput](c, lambda.Model, "GetLayerVersion", &lambda.GetLayerVersionInput{LayerName: &layer, VersionNumber: version})
-		if err != nil {
-			return nil, err
-		}
-		m := r.show(*out)
-		_, m["LayerName"] = lastPart(layer)
-		return m, nil
-	}
-	r.remove = func(c *call, id string) error {
-		layer, version, err := layerOf(id)
-		if err != nil {
-			return err
-		}
-		// DeleteLayerVersion succeeds where there is none.
-		if _, err := r.read(c, id); err != nil {
-			return err
-		}
-		_, err = do[lambda.DeleteLayerVersionOutput](c, lambda.Model, "DeleteLayerVersion", &lambda.DeleteLayerVersionInput{LayerName: &layer, VersionNumber: version})
-		return err
-	}
-	r.list = r.listed(func(c *call, by model) ([]model, error) {
-		all, err := pages(func(token *string) ([]lambda.LayerVersionsListItem, *string, error) {
-			out, err := do[lambda.ListLayerVersionsOutput](c, lambda.Model, "ListLayerVersions", &lambda.ListLayerVersionsInput{LayerName: by.text("LayerName"), Marker: token})
-			if err != nil {
-				return nil, nil, err
-			}
-			return out.LayerVersions, out.NextMarker, nil
-		})
-		return each(all, err, func(l lambda.LayerVersionsListItem) model { return model{"LayerVersionArn": str(l.LayerVersionArn)} })
-	})
-	return r
-}
-
-// layerPermission is one statement of a layer version's policy. Its identifier is the version's ARN, # and the statement's name.
-func layerPermission() *resource {
-	r := &resource{}
-	find := func(c *call, arn string) ([]model, error) {
-		layer, version, err := layerOf(arn)
-		if err != nil {
-			return nil, err
-		}
-		out, err := do[lambda.GetLayerVersionPolicyOutput](c, lambda.Model, "GetLayerVersionPolicy", &lambda.GetLayerVersionPolicyInput{LayerName: &layer, VersionNumber: version})
-		if fault.Is(err, fault.NotFound) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		all, err := statements(out.Policy)
-		return each(all, err, func(s statement) model {
-			m := model{"Id": arn + "#" + s.Sid, "LayerVersionArn": arn, "Action": s.Action, "Principal": s.principal()}
-			for _, conditions := range s.Condition {
-				for name, value := range conditions {
-					if strings.EqualFold(name, "aws:PrincipalOrgID") {
-						m["OrganizationId"] = value
-					}
-				}
-			}
-			return m
-		})
-	}
-	r.create = func(c *call, want model) error {
-		layer, version, err := layerOf(str(want.text("LayerVersionArn")))
-		if err != nil {
-			return err
-		}
-		sid := "cloudcontrol-" + c.token
-		id := str(want.text("LayerVersionArn")) + "#" + sid
-		if c.again {
-			if _, err := r.read(c, id); err == nil {
-				c.made(&id)
-				return nil
-			}
-		}
-		_, err = do[lambda.AddLayerVersionPermissionOutput](c, lambda.Model, "AddLayerVersionPermission", &lambda.AddLayerVersionPermissionInput{LayerName: &layer, VersionNumber: version,
-			StatementId: &sid, Action: want.text("Action"), Principal: want.text("Principal"), OrganizationId: want.text("OrganizationId")})
-		if err == nil {
-			c.made(&id)
-		}
-		return err
-	}
-	r.read = func(c *call, id string) (model, error) {
-		arn, _, _ := strings.Cut(id, "#")
-		all, err := find(c, arn)
-		if err != nil {
-			return nil, err
-		}
-		if i := slices.IndexFunc(all, func(m model) bool { return m["Id"] == id }); i >= 0 {
-			return all[i], nil
-		}
-		return nil, missing("There is no permission %s", clip(id))
-	}
-	r.remove = func(c *call, id string) error {
-		arn, sid, _ := strings.Cut(id, "#")
-		layer, version, err := layerOf(arn)
-		if err != nil {
-			return err
-		}
-		_, err = do[lambda.RemoveLayerVersionPermissionOutput](c, lambda.Model, "RemoveLayerVersionPermission", &lambda.RemoveLayerVersionPermissionInput{
-			LayerName: &layer, VersionNumber: version, StatementId: &sid})
-		return err
-	}
-	r.list = r.listed(func(c *call, by model) ([]model, error) { return find(c, str(by.text("LayerVersionArn"))) })
 	return r
 }

@@ -8,7 +8,7 @@ import (
 )
 
 func resourceGateway(l Lattice) *resource {
-	r := &resource{kind: lattice.KindGateway.Type}
+	r := &resource{kind: lattice.KindGateway.Type, lasting: []string{"Ipv4AddressesPerEni"}}
 	get := func(c *call, id string) (*vpclattice.GetResourceGatewayOutput, error) {
 		return ask(c, "GetResourceGateway", l.GetResourceGateway, &vpclattice.GetResourceGatewayInput{ResourceGatewayIdentifier: &id})
 	}
@@ -41,9 +41,6 @@ func resourceGateway(l Lattice) *resource {
 		return c.tagged(l, m, out.Arn)
 	}
 	r.update = func(c *call, id string, want, have model) error {
-		if err := lasting(want, have, "Ipv4AddressesPerEni"); err != nil {
-			return err
-		}
 		if differ(want, have, "SecurityGroupIds") {
 			in := vpclattice.UpdateResourceGatewayInput{}
 			if err := (model{"SecurityGroupIds": want["SecurityGroupIds"]}).into(&in); err != nil {
@@ -73,16 +70,8 @@ func resourceGateway(l Lattice) *resource {
 	return r
 }
 
-// lasting refuses to change a property that the schema does not hold for fixed and the API has no way to change.
-func lasting(want, have model, property string) error {
-	if differ(want, have, property) {
-		return &failure{invalidRequest, "VPC Lattice does not change the " + property + " of a resource."}
-	}
-	return nil
-}
-
 func resourceConfiguration(l Lattice) *resource {
-	r := &resource{kind: lattice.KindConfiguration.Type}
+	r := &resource{kind: lattice.KindConfiguration.Type, lasting: []string{"Name", "ResourceConfigurationGroupId"}}
 	get := func(c *call, id string) (*vpclattice.GetResourceConfigurationOutput, error) {
 		return ask(c, "GetResourceConfiguration", l.GetResourceConfiguration, &vpclattice.GetResourceConfigurationInput{ResourceConfigurationIdentifier: &id})
 	}
@@ -124,11 +113,6 @@ func resourceConfiguration(l Lattice) *resource {
 		return c.tagged(l, m, out.Arn)
 	}
 	r.update = func(c *call, id string, want, have model) error {
-		for _, property := range []string{"Name", "ResourceConfigurationGroupId"} {
-			if err := lasting(want, have, property); err != nil {
-				return err
-			}
-		}
 		if differ(want, have, "PortRanges") || differ(want, have, definitionProperty) || differ(want, have, "AllowAssociationToSharableServiceNetwork") {
 			in := vpclattice.UpdateResourceConfigurationInput{}
 			if err := configured(want).into(&in); err != nil {

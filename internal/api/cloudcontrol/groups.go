@@ -12,7 +12,7 @@ const (
 )
 
 func securityGroup() *resource {
-	r := &resource{once: true}
+	r := &resource{once: true, unbuilt: []string{ingressProperty + "/*/SourceSecurityGroupName"}}
 	describe := func(c *call, id string) (*ec2.SecurityGroup, error) {
 		out, err := do[ec2.DescribeSecurityGroupsOutput](c, ec2.Model, "DescribeSecurityGroups", &ec2.DescribeSecurityGroupsInput{GroupIds: []string{id}})
 		if err != nil {
@@ -231,6 +231,9 @@ func ruleModel(rule ec2.SecurityGroupRule) model {
 // securityGroupRule is one rule of a group, a resource of its own.
 func securityGroupRule(egress bool) *resource {
 	r := &resource{}
+	if !egress {
+		r.unbuilt = []string{"GroupName", "SourceSecurityGroupName"}
+	}
 	find := func(c *call, id string) (*ec2.SecurityGroupRule, error) {
 		out, err := do[ec2.DescribeSecurityGroupRulesOutput](c, ec2.Model, "DescribeSecurityGroupRules", &ec2.DescribeSecurityGroupRulesInput{SecurityGroupRuleIds: []string{id}})
 		if err != nil {
@@ -241,7 +244,7 @@ func securityGroupRule(egress bool) *resource {
 	r.create = func(c *call, want model) error {
 		group := want.text("GroupId")
 		if group == nil {
-			return &failure{invalidRequest, "GroupId is required: groups are in VPCs."}
+			return &failure{invalidRequest, "GroupId is required."}
 		}
 		rules, err := c.authorize(*group, egress, want)
 		if err != nil {

@@ -52,6 +52,13 @@ func (m model) text(name string) *string {
 	return nil
 }
 
+func (m model) flag(name string) *bool {
+	if b, ok := m[name].(bool); ok {
+		return &b
+	}
+	return nil
+}
+
 func (m model) document(name string) string {
 	inner, _ := m[name].(map[string]any)
 	return model(inner).json()

@@ -2,9 +2,11 @@ package cloudcontrol
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
+	"trellis/internal/api/cloudcontrol/schema"
 	"trellis/internal/aws/model/ec2"
 	"trellis/internal/fault"
 )
@@ -245,7 +247,8 @@ func settled(state *string) *string {
 }
 
 func subnetResource() *resource {
-	r := &resource{once: true}
+	const names = "PrivateDnsNameOptionsOnLaunch"
+	r := &resource{once: true, unbuilt: []string{"EnableLniAtDeviceIndex", "Ipv6CidrBlock"}}
 	describe := func(c *call, id string) (*ec2.Subnet, error) {
 		out, err := do[ec2.DescribeSubnetsOutput](c, ec2.Model, "DescribeSubnets", &ec2.DescribeSubnetsInput{SubnetIds: []string{id}})
 		if err != nil {
@@ -253,24 +256,39 @@ func subnetResource() *resource {
 		}
 		return only(out.Subnets, nil, "The subnet ID '%s' does not exist", id)
 	}
+	modify := func(c *call, in ec2.ModifySubnetAttributeInput) error {
+		_, err := do[ec2.ModifySubnetAttributeOutput](c, ec2.Model, "ModifySubnetAttribute", &in)
+		return err
+	}
 	attributes := func(c *call, id string, want, have model) error {
-		for property, set := range map[string]func(*ec2.ModifySubnetAttributeInput, *ec2.AttributeBooleanValue){
+		for path, set := range map[string]func(*ec2.ModifySubnetAttributeInput, *ec2.AttributeBooleanValue){
 			"MapPublicIpOnLaunch": func(in *ec2.ModifySubnetAttributeInput, v *ec2.AttributeBooleanValue) { in.MapPublicIpOnLaunch = v },
 			"AssignIpv6AddressOnCreation": func(in *ec2.ModifySubnetAttributeInput, v *ec2.AttributeBooleanValue) {
 				in.AssignIpv6AddressOnCreation = v
 			},
 			"EnableDns64": func(in *ec2.ModifySubnetAttributeInput, v *ec2.AttributeBooleanValue) { in.EnableDns64 = v },
+			names + "/EnableResourceNameDnsARecord": func(in *ec2.ModifySubnetAttributeInput, v *ec2.AttributeBooleanValue) {
+				in.EnableResourceNameDnsARecordOnLaunch = v
+			},
+			names + "/EnableResourceNameDnsAAAARecord": func(in *ec2.ModifySubnetAttributeInput, v *ec2.AttributeBooleanValue) {
+				in.EnableResourceNameDnsAAAARecordOnLaunch = v
+			},
 		} {
-			value, given := want[property].(bool)
-			had, _ := have[property].(bool)
-			if !given || value == had {
+			wanted, _ := schema.At(want, path)
+			had, _ := schema.At(have, path)
+			value, given := wanted.(bool)
+			if !given || wanted == had || had == nil && !value {
 				continue
 			}
 			in := ec2.ModifySubnetAttributeInput{SubnetId: &id}
 			set(&in, &ec2.AttributeBooleanValue{Value: &value})
-			if _, err := do[ec2.ModifySubnetAttributeOutput](c, ec2.Model, "ModifySubnetAttribute", &in); err != nil {
+			if err := modify(c, in); err != nil {
 				return err
 			}
+		}
+		if kind, _ := schema.At(want, names+"/HostnameType"); kind != nil && differ(want, have, names+"/HostnameType") {
+			kind, _ := kind.(string)
+			return modify(c, ec2.ModifySubnetAttributeInput{SubnetId: &id, PrivateDnsHostnameTypeOnLaunch: &kind})
 		}
 		return nil
 	}
@@ -386,16 +404,16 @@ func (c *call) gateways(filters ...ec2.Filter) ([]ec2.InternetGateway, error) {
 // gatewayAttachment is an internet gateway in a VPC. Its identifier is the type, IGW, and the VPC.
 func gatewayAttachment() *resource {
 	const kind = "IGW"
-	r := &resource{}
+	r := &resource{unbuilt: []string{"VpnGatewayId"}}
 	shown := func(gateway, vpc string) model {
 		return model{"AttachmentType": kind, "VpcId": vpc, "InternetGatewayId": gateway}
 	}
 	r.create = func(c *call, want model) error {
-		gateway := want.text("InternetGatewayId")
-		if gateway == nil {
-			return fault.New(fault.Unsupported, "", "VPN gateways are not built: InternetGatewayId is required.")
+		gateway, err := gatewayOf(want)
+		if err != nil {
+			return err
 		}
-		if err := attach(c, "AttachInternetGateway", *gateway, str(want.text("VpcId"))); err != nil {
+		if err := attach(c, "AttachInternetGateway", gateway, str(want.text("VpcId"))); err != nil {
 			return err
 		}
 		c.made(new(kind + "|" + str(want.text("VpcId"))))
@@ -414,11 +432,19 @@ func gatewayAttachment() *resource {
 		if !differ(want, have, "InternetGatewayId") {
 			return nil
 		}
-		_, vpc := parts(id)
-		if err := attach(c, "DetachInternetGateway", str(have.text("InternetGatewayId")), vpc); err != nil {
+		gateway, err := gatewayOf(want)
+		if err != nil {
 			return err
 		}
-		return attach(c, "AttachInternetGateway", str(want.text("InternetGatewayId")), vpc)
+		_, vpc := parts(id)
+		had := str(have.text("InternetGatewayId"))
+		if err := attach(c, "DetachInternetGateway", had, vpc); err != nil {
+			return err
+		}
+		if err := attach(c, "AttachInternetGateway", gateway, vpc); err != nil {
+			return errors.Join(err, attach(c, "AttachInternetGateway", had, vpc))
+		}
+		return nil
 	}
 	r.remove = func(c *call, id string) error {
 		have, err := r.read(c, id)
@@ -440,6 +466,15 @@ func gatewayAttachment() *resource {
 	return r
 }
 
+// gatewayOf is the gateway that an attachment must name.
+func gatewayOf(want model) (string, error) {
+	gateway := want.text("InternetGatewayId")
+	if gateway == nil {
+		return "", &failure{invalidRequest, "InternetGatewayId is required."}
+	}
+	return *gateway, nil
+}
+
 func attach(c *call, operation, gateway, vpc string) error {
 	if operation == "AttachInternetGateway" {
 		_, err := do[ec2.AttachInternetGatewayOutput](c, ec2.Model, operation, &ec2.AttachInternetGatewayInput{InternetGatewayId: &gateway, VpcId: &vpc})
@@ -450,7 +485,7 @@ func attach(c *call, operation, gateway, vpc string) error {
 }
 
 func peeringConnection() *resource {
-	r := &resource{once: true}
+	r := &resource{once: true, unbuilt: []string{"PeerRoleArn", "AssumeRoleRegion"}}
 	describe := func(c *call, id string) (*ec2.VpcPeeringConnection, error) {
 		out, err := do[ec2.DescribeVpcPeeringConnectionsOutput](c, ec2.Model, "DescribeVpcPeeringConnections", &ec2.DescribeVpcPeeringConnectionsInput{VpcPeeringConnectionIds: []string{id}})
 		if err != nil {

@@ -38,6 +38,9 @@ func (a *API) CreateResource(ctx context.Context, in *cloudcontrol.CreateResourc
 	if len(readOnly) > 0 {
 		return nil, invalid("Invalid desired state: readOnlyProperties %s cannot be set", pointers(readOnly))
 	}
+	if err := r.built(want, nil); err != nil {
+		return nil, err
+	}
 	if err := a.check(r.schema, want); err != nil {
 		return nil, err
 	}
@@ -115,7 +118,7 @@ func (a *API) UpdateResource(ctx context.Context, in *cloudcontrol.UpdateResourc
 	if err != nil {
 		return nil, a.exception(ctx, r, opUpdate, id, err)
 	}
-	want, err := a.patched(r.schema, have, str(in.PatchDocument))
+	want, err := a.patched(r, have, str(in.PatchDocument))
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,8 @@ import (
 const maxModel = 1 << 18
 
 // patched applies an RFC 6902 document to a model and checks that the result is one the type allows it to become.
-func (a *API) patched(t *schema.Type, have model, document string) (model, error) {
+func (a *API) patched(r *resource, have model, document string) (model, error) {
+	t := r.schema
 	var form []struct {
 		Op    string          `json:"op"`
 		Path  string          `json:"path"`
@@ -51,10 +52,33 @@ func (a *API) patched(t *schema.Type, have model, document string) (model, error
 	if changed := changes(t.CreateOnly, have, want); len(changed) > 0 {
 		return nil, fault.New(fault.Conflict, "NotUpdatableException", "Invalid patch update: createOnlyProperties %s cannot be updated", pointers(changed))
 	}
+	if err := r.built(want, have); err != nil {
+		return nil, err
+	}
 	for _, path := range t.ReadOnly {
 		schema.Drop(want, path)
 	}
 	return want, a.check(t, want)
+}
+
+// built refuses a model that asks for what is not built, or that changes what lasts.
+func (r *resource) built(want, have model) error {
+	var unbuilt []string
+	for _, path := range r.unbuilt {
+		if schema.Has(want, path) {
+			unbuilt = append(unbuilt, path)
+		}
+	}
+	switch {
+	case len(unbuilt) > 0:
+		return fault.New(fault.Invalid, "InvalidRequestException", "The properties %s of %s are not built.", pointers(unbuilt), r.schema.Name)
+	case have == nil:
+		return nil
+	}
+	if changed := changes(r.lasting, have, want); len(changed) > 0 {
+		return fault.New(fault.Invalid, "InvalidRequestException", "The properties %s of %s cannot be changed once it is created.", pointers(changed), r.schema.Name)
+	}
+	return nil
 }
 
 // apply applies a patch. The library dereferences null where a test compares a whole document with it; that is a failed test.

@@ -16,10 +16,10 @@ func FuzzPatch(f *testing.F) {
 		f.Add(seed)
 	}
 	a := &API{checker: schema.NewChecker(schema.Types)}
-	var service *schema.Type
+	var service *resource
 	for i := range schema.Types {
 		if schema.Types[i].Name == "AWS::VpcLattice::Service" {
-			service = &schema.Types[i]
+			service = &resource{schema: &schema.Types[i]}
 		}
 	}
 	f.Fuzz(func(t *testing.T, patch string) {

@@ -92,7 +92,7 @@ func resourcePolicy(l Lattice) *resource {
 }
 
 func accessLogSubscription(l Lattice) *resource {
-	r := &resource{kind: lattice.KindSubscription.Type}
+	r := &resource{kind: lattice.KindSubscription.Type, lasting: []string{"ServiceNetworkLogType"}}
 	r.create = func(c *call, want model) error {
 		in := vpclattice.CreateAccessLogSubscriptionInput{}
 		if err := want.into(&in); err != nil {

@@ -17,6 +17,17 @@ func resources(l Lattice) map[string]*resource {
 	return all
 }
 
+// Unbuilt returns the properties that are refused because their effect is not built, as paths of schemas, by type.
+func Unbuilt() map[string][]string {
+	out := map[string][]string{}
+	for name, r := range resources(nil) {
+		if len(r.unbuilt) > 0 {
+			out[name] = r.unbuilt
+		}
+	}
+	return out
+}
+
 func latticeTypes(l Lattice) map[string]*resource {
 	return map[string]*resource{
 		"AWS::VpcLattice::ResourceGateway":                   resourceGateway(l),
@@ -62,7 +73,7 @@ func showAll[T any](r *resource, items []T, next *string, err error) ([]model, *
 }
 
 func serviceNetwork(l Lattice) *resource {
-	r := &resource{kind: lattice.KindNetwork.Type}
+	r := &resource{kind: lattice.KindNetwork.Type, lasting: []string{"SharingConfig"}}
 	r.create = func(c *call, want model) error {
 		in := vpclattice.CreateServiceNetworkInput{}
 		if err := want.into(&in); err != nil {

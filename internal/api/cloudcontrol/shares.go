@@ -66,7 +66,7 @@ func sharePermission() *resource {
 }
 
 func resourceShare() *resource {
-	r := &resource{}
+	r := &resource{unbuilt: []string{"ResourceShareConfiguration/ExclusiveAccountAccess", "Sources"}}
 	find := func(c *call, arns []string) ([]ram.ResourceShare, error) {
 		return pages(func(token *string) ([]ram.ResourceShare, *string, error) {
 			out, err := do[ram.GetResourceSharesOutput](c, ram.Model, "GetResourceShares", &ram.GetResourceSharesInput{ResourceOwner: new("SELF"), ResourceShareArns: arns, NextToken: token})
@@ -125,6 +125,9 @@ func resourceShare() *resource {
 				return err
 			}
 		}
+		if err := c.permit(id, want); err != nil {
+			return err
+		}
 		if err := c.associate(id, want); err != nil {
 			return err
 		}
@@ -148,6 +151,17 @@ func resourceShare() *resource {
 		return each(all, err, show)
 	})
 	return r
+}
+
+// permit gives a share the permissions that the model names, each in the place of another for its type of resource.
+func (c *call) permit(share string, want model) error {
+	for _, permission := range want.texts("PermissionArns") {
+		if _, err := do[ram.AssociateResourceSharePermissionOutput](c, ram.Model, "AssociateResourceSharePermission", &ram.AssociateResourceSharePermissionInput{
+			ResourceShareArn: &share, PermissionArn: &permission, Replace: new(true)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // associate makes what a share holds, and whom it is for, what the model names.

@@ -2,7 +2,10 @@
 // answers for, and checks models against it. The tables are generated; nothing changes them at run time.
 package schema
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Kind is the type of a value in JSON.
 type Kind uint8
@@ -85,6 +88,24 @@ func At(model map[string]any, path string) (any, bool) {
 		}
 	}
 	return at, true
+}
+
+// Has reports whether a model has anything at a path, in any item where it goes through a list.
+func Has(model map[string]any, path string) bool {
+	at, rest, deeper := strings.Cut(path, "/")
+	value, ok := model[at]
+	if !ok || !deeper {
+		return ok
+	}
+	if rest, each := strings.CutPrefix(rest, "*"); each {
+		items, _ := value.([]any)
+		return slices.ContainsFunc(items, func(item any) bool {
+			inner, object := item.(map[string]any)
+			return rest == "" || object && Has(inner, rest[1:])
+		})
+	}
+	inner, ok := value.(map[string]any)
+	return ok && Has(inner, rest)
 }
 
 // Drop removes what a path names from a model, which is changed in place, and objects that it leaves empty.
