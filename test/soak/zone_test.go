@@ -275,8 +275,11 @@ func (s step) remove(ctx context.Context, z *zone) error {
 	if err == nil || retriable(err) {
 		return err
 	}
-	if _, there := z.call(ctx, s, s.find); isGone(there) {
+	switch _, there := z.call(ctx, s, s.find); {
+	case isGone(there):
 		return nil
+	case retriable(there):
+		return there
 	}
 	return err
 }
