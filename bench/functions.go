@@ -106,10 +106,11 @@ func python(ctx context.Context) (path, runtime string, err error) {
 	return path, runtime, nil
 }
 
-// bareStart is how many milliseconds an interpreter takes that has nothing to do.
+// bareStart is how many milliseconds an interpreter takes that has nothing to do. It is started as one that runs a function is:
+// without the hooks of packages that this machine has.
 func bareStart(ctx context.Context, path string) (float64, error) {
 	begin := time.Now()
-	err := exec.CommandContext(ctx, path, "-c", "pass").Run()
+	err := exec.CommandContext(ctx, path, "-S", "-c", "import site").Run()
 	return millis(time.Since(begin)), err
 }
 

@@ -333,11 +333,10 @@ func (p *proxyRun) tell(all outcomes) {
 	for _, s := range []struct {
 		clients int
 		from    map[string]*outcome
-		aim     *report.Aim
-	}{{fewConns, all.allowed, &report.Aim{Value: 1.2, Of: relay}}, {manyConns, all.many, nil}} {
+	}{{fewConns, all.allowed}, {manyConns, all.many}} {
 		at := fmt.Sprintf(", %d clients", s.clients)
 		queue := fmt.Sprintf("the queue: %d requests are under way at any time.", s.clients)
-		add("CPU per allowed request of 1 KiB"+at, report.Micros, s.from, cpu, s.aim, kernelShare(s.from))
+		add("CPU per allowed request of 1 KiB"+at, report.Micros, s.from, cpu, &report.Aim{Value: 1.2, Of: relay}, kernelShare(s.from))
 		add("allowed requests a second, one core"+at, report.PerSecond, s.from, rate, nil, "the core under test or, where the relay's figure is no higher, the other one, which asks and answers.")
 		add("p50 at full load"+at, report.Micros, s.from, p50, nil, queue)
 		add("p99 at full load"+at, report.Micros, s.from, p99, nil, queue)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"trellis/bench/harm"
@@ -47,8 +48,14 @@ func (b *bench) repairs(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", d.name, err)
 		}
-		b.add(report.Figure{Group: "Put back", Name: d.name + " of a VPC's namespaces deleted by hand → " + d.mended, Unit: report.Millis, Aim: &report.Aim{Value: 1000},
-			Ours: report.Sample{Subject: trellis, Values: took}, Limit: "the time between two looks at the namespaces that the kernel told of."})
+		name := d.name + " of a VPC's namespaces deleted by hand → " + d.mended
+		for _, f := range []report.Figure{
+			{Name: name, Ours: report.Sample{Subject: trellis, Values: took}},
+			{Name: fmt.Sprintf("%s, the slowest of %d", name, times), Ours: report.Sample{Subject: trellis, Values: []float64{slices.Max(took)}}, Aim: &report.Aim{Value: 1000}},
+		} {
+			f.Group, f.Unit, f.Limit = "Put back", report.Millis, "the time between two looks at the namespaces that the kernel told of."
+			b.add(f)
+		}
 	}
 	return nil
 }
