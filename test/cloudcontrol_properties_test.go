@@ -24,6 +24,8 @@ type sample struct {
 	shows object
 	// refused is a part of the error with which this cannot be created, fixed of that with which it cannot become so.
 	refused, fixed string
+	// stays is a part of the error with which a changed resource cannot become what it was.
+	stays string
 	// release is what must be so before the resource can be deleted.
 	release object
 }
@@ -173,14 +175,22 @@ func (n *native) changed(r nativeResource, samples []sample) {
 		if len(back) == 0 {
 			continue
 		}
-		if err := n.update(r, back); err != nil {
+		if err := n.update(r, back); s.stays != "" {
+			if err == nil || !strings.Contains(err.Error(), s.stays) {
+				n.Errorf("%s: changed back from %s: %v, want %q", r.typ, n.fill(s.with), err, s.stays)
+			}
+			continue
+		} else if err != nil {
 			n.Errorf("%s: changed back from %s: %v", r.typ, n.fill(s.with), err)
 		}
 		after, err := n.get(r.typ, n.ids[r.name])
 		for _, path := range declared.ReadOnly {
 			schema.Drop(before, path)
 		}
-		if err != nil || !within(before, after) {
+		for _, path := range declared.ReadOnly {
+			schema.Drop(after, path)
+		}
+		if err != nil || !within(before, after) || !within(after, before) {
 			b, _ := json.Marshal(before)
 			a, _ := json.Marshal(after)
 			n.Errorf("%s: changed back from %s: %v\n is %s\nwas %s", r.typ, n.fill(s.with), err, a, b)

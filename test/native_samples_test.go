@@ -207,8 +207,8 @@ func nativeSamples(account string) map[string][]sample {
 		},
 		"AWS::VpcLattice::TargetGroup": {
 			tags, set("Targets", []object{{"Id": "10.0.0.10", "Port": 81}}),
-			set("Config", object{"Port": 80, "Protocol": "HTTP", "VpcIdentifier": "${vpc}", "ProtocolVersion": "HTTP1", "IpAddressType": "IPV4", "HealthCheck": object{"Enabled": true, "HealthCheckIntervalSeconds": 7, "HealthCheckTimeoutSeconds": 3,
-				"HealthyThresholdCount": 3, "UnhealthyThresholdCount": 4, "Matcher": object{"HttpCode": "200-299"}, "Path": "/a", "Port": 81, "Protocol": "HTTP", "ProtocolVersion": "HTTP1"}}),
+			{with: object{"Config": object{"Port": 80, "Protocol": "HTTP", "VpcIdentifier": "${vpc}", "ProtocolVersion": "HTTP1", "IpAddressType": "IPV4", "HealthCheck": object{"Enabled": true, "HealthCheckIntervalSeconds": 7, "HealthCheckTimeoutSeconds": 3,
+				"HealthyThresholdCount": 3, "UnhealthyThresholdCount": 4, "Matcher": object{"HttpCode": "200-299"}, "Path": "/a", "Port": 81, "Protocol": "HTTP", "ProtocolVersion": "HTTP1"}}}, stays: "Port of a health check"},
 			{with: object{"Type": "LAMBDA", "Targets": nil, "Config": object{"LambdaEventStructureVersion": "V1"}}},
 		},
 		"AWS::VpcLattice::Listener": {

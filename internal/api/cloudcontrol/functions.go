@@ -345,8 +345,10 @@ func functionAlias() *resource {
 	}
 	r.update = func(c *call, id string, want, _ model) error {
 		function, name := lastPart(id)
+		// What is taken away is asked for as what is empty.
+		weights := cmp.Or(routing(want), &lambda.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{}})
 		_, err := do[lambda.UpdateAliasOutput](c, lambda.Model, "UpdateAlias", &lambda.UpdateAliasInput{FunctionName: &function, Name: &name,
-			FunctionVersion: want.text("FunctionVersion"), Description: want.text("Description"), RoutingConfig: routing(want)})
+			FunctionVersion: want.text("FunctionVersion"), Description: new(str(want.text("Description"))), RoutingConfig: weights})
 		return err
 	}
 	r.remove = func(c *call, id string) error {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"trellis/internal/api/cloudcontrol/schema"
 	"trellis/internal/aws/model/vpclattice"
 	"trellis/internal/lattice"
 )
@@ -68,6 +69,10 @@ func targetGroup(l Lattice) *resource {
 	}
 	r.update = func(c *call, id string, want, have model) error {
 		if differ(want, have, "Config/HealthCheck") {
+			const port = "Config/HealthCheck/Port"
+			if schema.Has(have, port) && !schema.Has(want, port) {
+				return &failure{invalidRequest, "VPC Lattice does not take the Port of a health check away."}
+			}
 			in := vpclattice.CreateTargetGroupInput{}
 			if err := want.into(&in); err != nil {
 				return err
