@@ -49,6 +49,7 @@ type Info struct {
 	// Digest is the archive's SHA-256 in hexadecimal, its name in the store.
 	Digest string
 	Size   int64
+	Contents
 }
 
 // CodeSha256 returns the digest in the form Lambda shows.
@@ -109,7 +110,15 @@ func bootID() string {
 	return string(bytes.TrimSpace(id))
 }
 
-// Put stores what r holds, at most limit bytes.
+var (
+	// ErrEmpty refuses an archive without files.
+	ErrEmpty = refuse("it holds no file")
+	// ErrLarge is the cause of refusing one whose files are larger than MaxUnzipped together.
+	ErrLarge = errors.New("too large when unzipped")
+)
+
+// Put stores the archive that r holds, at most limit bytes, once it is extracted. One that cannot be extracted safely is refused
+// with fault.Invalid, and nothing of it is kept.
 func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Info, error) {
 	if err := disk.Room(s.tmp, disk.ForCode); err != nil {
 		return Info{}, err
@@ -130,6 +139,13 @@ func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Info, error)
 		return Info{}, fault.New(fault.TooLarge, "RequestEntityTooLargeException", "the archive is larger than %d bytes", limit)
 	}
 	info := Info{Digest: hex.EncodeToString(sum.Sum(nil)), Size: n}
+	tree, err := s.extracted(ctx, info.Digest, func() (*os.File, error) { return os.Open(f.Name()) })
+	if err != nil {
+		return Info{}, disk.Full(err)
+	}
+	if info.Contents, err = count(ctx, tree); err != nil {
+		return Info{}, err
+	}
 	if err := f.Sync(); err != nil {
 		return Info{}, disk.Full(err)
 	}
@@ -151,25 +167,25 @@ func (s *Store) Archive(digest string) (*os.File, error) {
 	return f, err
 }
 
-// Inspect extracts an archive unless that is done, and counts what it holds. An archive that cannot be extracted safely is
-// refused with fault.Invalid.
-func (s *Store) Inspect(ctx context.Context, digest string) (Contents, error) {
-	dir, err := s.Tree(ctx, digest)
-	if err != nil {
-		return Contents{}, err
-	}
-	return count(ctx, dir)
-}
-
 // Tree returns the directory an archive is extracted to. Its files are for reading only, by anyone who gets to them.
 func (s *Store) Tree(ctx context.Context, digest string) (string, error) {
+	return s.extracted(ctx, digest, func() (*os.File, error) { return s.Archive(digest) })
+}
+
+func (s *Store) extracted(ctx context.Context, digest string, open func() (*os.File, error)) (string, error) {
 	return s.cached(ctx, digest, func(tmp string) error {
-		f, err := s.Archive(digest)
+		f, err := open()
 		if err != nil {
 			return err
 		}
 		defer f.Close()
-		return extract(ctx, f, tmp, MaxUnzipped, maxFiles)
+		if err := extract(ctx, f, tmp, MaxUnzipped, maxFiles); err != nil {
+			return err
+		}
+		if c, err := count(ctx, tmp); err != nil || c.Files > 0 {
+			return err
+		}
+		return ErrEmpty
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"io"
 	"io/fs"
 	"os"
@@ -113,7 +115,8 @@ func TestTree(t *testing.T) {
 	}{
 		"plain": {entries: []entry{{name: "bootstrap", data: "x", mode: 0o755}, {name: "lib/a.py", data: "a"}, {name: "empty/", mode: fs.ModeDir | 0o755}, {name: "./dot.py", data: "d"}},
 			want: map[string]string{"bootstrap": "x", "lib": "/", "lib/a.py": "a", "empty": "/", "dot.py": "d"}},
-		"nothing": {want: map[string]string{}},
+		"nothing":          {err: "holds no file"},
+		"directories only": {entries: []entry{{name: "d/", mode: fs.ModeDir | 0o755}}, err: "holds no file"},
 		"links inside": {entries: []entry{{name: "lib/libx.so", data: "../lib/libx.so.1", mode: fs.ModeSymlink | 0o777}, {name: "lib/libx.so.1", data: "so"}},
 			want: map[string]string{"lib": "/", "lib/libx.so": "->../lib/libx.so.1", "lib/libx.so.1": "so"}},
 		"file twice":         {entries: []entry{{name: "a", data: "1"}, {name: "a", data: "2"}}, want: map[string]string{"a": "2"}},
@@ -135,12 +138,12 @@ func TestTree(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, dir := open(t)
-			tree, err := s.Tree(t.Context(), put(t, s, archive(t, tc.entries...)))
+			info, err := s.Put(t.Context(), bytes.NewReader(archive(t, tc.entries...)), 1<<30)
 			if tc.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tc.err) || !fault.Is(err, fault.Invalid) {
 					t.Fatalf("error %v, want %q", err, tc.err)
 				}
-				for _, d := range []string{"tmp", filepath.Base(s.trees)} {
+				for _, d := range []string{"tmp", "archives", filepath.Base(s.trees)} {
 					if left := listing(t, filepath.Join(dir, d)); len(left) != 0 {
 						t.Errorf("%s holds %v after a refusal", d, left)
 					}
@@ -150,8 +153,9 @@ func TestTree(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := listing(t, tree); !equal(got, tc.want) {
-				t.Errorf("got %q, want %q", got, tc.want)
+			tree, err := s.Tree(t.Context(), info.Digest)
+			if got := listing(t, tree); err != nil || !equal(got, tc.want) {
+				t.Errorf("got %q, %v, want %q", got, err, tc.want)
 			}
 		})
 	}
@@ -273,16 +277,18 @@ func TestMerged(t *testing.T) {
 
 func TestPut(t *testing.T) {
 	s, dir := open(t)
-	info, err := s.Put(t.Context(), strings.NewReader("hello"), 5)
-	if err != nil || info.Size != 5 || info.CodeSha256() != "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=" {
+	data := archive(t, entry{name: "a", data: "hello"})
+	size, sum := int64(len(data)), sha256.Sum256(data)
+	info, err := s.Put(t.Context(), bytes.NewReader(data), size)
+	if err != nil || info.Size != size || info.Contents != (Contents{1, 5}) || info.CodeSha256() != base64.StdEncoding.EncodeToString(sum[:]) {
 		t.Fatalf("%+v, %v", info, err)
 	}
-	if _, err := s.Put(t.Context(), strings.NewReader("hello!"), 5); !fault.Is(err, fault.TooLarge) {
+	if _, err := s.Put(t.Context(), bytes.NewReader(data), size-1); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("too much: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Put(ctx, strings.NewReader("other"), 5); err == nil {
+	if _, err := s.Put(ctx, bytes.NewReader(archive(t, entry{name: "b"})), size); err == nil {
 		t.Error("a cancelled Put succeeded")
 	}
 	f, err := s.Archive(info.Digest)
@@ -290,8 +296,8 @@ func TestPut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if data, _ := io.ReadAll(f); string(data) != "hello" {
-		t.Errorf("read %q", data)
+	if got, _ := io.ReadAll(f); !bytes.Equal(got, data) {
+		t.Errorf("read %q", got)
 	}
 	for _, bad := range []string{"", "../tmp", strings.Repeat("0", 63), strings.Repeat("A", 64)} {
 		if _, err := s.Archive(bad); !fault.Is(err, fault.Invalid) {

@@ -28,7 +28,7 @@ type archiveFile interface {
 	Stat() (fs.FileInfo, error)
 }
 
-func refuse(format string, args ...any) error {
+func refuse(format string, args ...any) *fault.Error {
 	return fault.New(fault.Invalid, "InvalidParameterValueException", "the archive cannot be unzipped: "+format, args...)
 }
 
@@ -158,7 +158,9 @@ func (x *extraction) entry(e *zip.File) error {
 		return err
 	}
 	if x.left -= n; x.left < 0 {
-		return refuse("its files are larger than %d bytes together", x.limit)
+		large := refuse("its files are larger than %d bytes together", x.limit)
+		large.Cause = ErrLarge
+		return large
 	}
 	// A umask may have narrowed what the file was made with.
 	return errors.Join(w.Chmod(perm), w.Close())

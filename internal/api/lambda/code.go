@@ -3,8 +3,10 @@ package lambda
 import (
 	"bytes"
 	"context"
+	"errors"
 
 	"trellis/internal/aws/model/lambda"
+	"trellis/internal/blob"
 	"trellis/internal/caller"
 	"trellis/internal/fault"
 	"trellis/internal/function"
@@ -48,21 +50,17 @@ func (a *API) store(ctx context.Context, src source) (archive, error) {
 		return archive{}, invalid("Uploaded file must be a non-empty zip")
 	}
 	info, err := a.Archives.Put(ctx, bytes.NewReader(src.zip), function.UploadableBytes)
-	if err != nil {
-		return archive{}, err
-	}
-	contents, err := a.Archives.Inspect(ctx, info.Digest)
 	switch {
+	case errors.Is(err, blob.ErrEmpty):
+		return archive{}, invalid("Uploaded file must be a non-empty zip")
+	case errors.Is(err, blob.ErrLarge):
+		return archive{}, invalid("Unzipped size must be smaller than %d bytes", function.MaxUnzipped)
 	case fault.Is(err, fault.Invalid):
 		return archive{}, invalid("Could not unzip uploaded file. Please check your file, then try to upload again. (%s)", messageOf(err))
 	case err != nil:
 		return archive{}, err
-	case contents.Files == 0:
-		return archive{}, invalid("Uploaded file must be a non-empty zip")
-	case contents.Bytes > function.MaxUnzipped:
-		return archive{}, invalid("Unzipped size must be smaller than %d bytes", function.MaxUnzipped)
 	}
-	return archive{info.CodeSha256(), info.Size, contents.Bytes}, nil
+	return archive{info.CodeSha256(), info.Size, info.Bytes}, nil
 }
 
 func (c archive) into(cfg *function.Config) {

@@ -20,7 +20,6 @@ import (
 // Archives keeps code and layers.
 type Archives interface {
 	Put(ctx context.Context, r io.Reader, limit int64) (blob.Info, error)
-	Inspect(ctx context.Context, digest string) (blob.Contents, error)
 }
 
 // Access answers what callers and roles may do.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +43,8 @@ type env struct {
 	now    time.Time
 	access *access
 	runs   *runs
+	// dir holds the directory of archives and nothing else.
+	dir string
 }
 
 // access stands for package access. It refuses the actions that are listed, as "ACTION" or "ACTION by ARN".
@@ -90,11 +93,12 @@ func newEnv(t *testing.T) *env {
 		view.Close()
 		_ = s.Close()
 	})
-	blobs, err := blob.Open(t.TempDir())
+	dir := t.TempDir()
+	blobs, err := blob.Open(filepath.Join(dir, "code"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &env{t: t, view: view, now: time.Date(2026, 3, 4, 5, 6, 7, 89e6, time.UTC), access: &access{}, runs: &runs{}}
+	e := &env{t: t, view: view, now: time.Date(2026, 3, 4, 5, 6, 7, 89e6, time.UTC), access: &access{}, runs: &runs{}, dir: dir}
 	e.API = api.New(view, api.Ports{Archives: blobs, Access: e.access, Invoker: e.runs, Architecture: "x86_64", Now: func() time.Time { return e.now }})
 	e.update(func(tx *state.Tx) {
 		for _, account := range []string{red, black} {
