@@ -267,7 +267,8 @@ func (a *API) ModifyVpcEndpoint(ctx context.Context, in *ec2.ModifyVpcEndpointIn
 		if err != nil {
 			return err
 		}
-		if d := in.DnsOptions; d != nil && d.PrivateDnsPreference != nil && (*d.PrivateDnsPreference != preference(e) || !slices.Equal(d.PrivateDnsSpecifiedDomains, e.DNSDomains)) {
+		if d := in.DnsOptions; d != nil && (d.PrivateDnsPreference != nil && *d.PrivateDnsPreference != preference(e) ||
+			(d.PrivateDnsPreference != nil || d.PrivateDnsSpecifiedDomains != nil) && !slices.Equal(d.PrivateDnsSpecifiedDomains, e.DNSDomains)) {
 			return parameter("The private DNS preference of an endpoint cannot be modified.")
 		}
 		if err := setPrivateDNS(e, v, in.PrivateDnsEnabled, nil); err != nil {

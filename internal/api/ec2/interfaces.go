@@ -72,8 +72,14 @@ func askedAddress(in *ec2.CreateNetworkInterfaceInput) (netip.Addr, error) {
 	if in.SecondaryPrivateIpAddressCount != nil || len(in.PrivateIpAddresses) > 1 || len(in.Ipv4Prefixes) > 0 || in.Ipv4PrefixCount != nil {
 		return netip.Addr{}, unsupported("Secondary private addresses are not supported.")
 	}
-	if len(in.Ipv6Addresses) > 0 || in.Ipv6AddressCount != nil || len(in.Ipv6Prefixes) > 0 || in.Ipv6PrefixCount != nil {
+	if len(in.Ipv6Addresses) > 0 || in.Ipv6AddressCount != nil || len(in.Ipv6Prefixes) > 0 || in.Ipv6PrefixCount != nil || is(in.EnablePrimaryIpv6) {
 		return netip.Addr{}, unsupported("IPv6 addresses are not supported.")
+	}
+	if in.ConnectionTrackingSpecification != nil && *in.ConnectionTrackingSpecification != (ec2.ConnectionTrackingSpecificationRequest{}) {
+		return netip.Addr{}, unsupported("Timeouts of tracked connections are not supported.")
+	}
+	if in.Operator != nil && in.Operator.Principal != nil {
+		return netip.Addr{}, unsupported("Network interfaces that a service manages are not supported.")
 	}
 	asked := in.PrivateIpAddress
 	if len(in.PrivateIpAddresses) == 1 {

@@ -81,13 +81,18 @@ func checkPort(port int32) error {
 	return nil
 }
 
+// authenticates says if attributes ask for anything.
+func authenticates(m *elbv2.MutualAuthenticationAttributes) bool {
+	return str(m.Mode) != "" && str(m.Mode) != "off" || m.TrustStoreArn != nil || m.TrustStoreAssociationStatus != nil || str(m.AdvertiseTrustStoreCaNames) == "on" || m.IgnoreClientCertificateExpiry != nil && *m.IgnoreClientCertificateExpiry
+}
+
 func checkProtocol(protocol string, certificates []elbv2.Certificate, policy *string, alpn []string, mutual *elbv2.MutualAuthenticationAttributes) error {
 	switch {
 	case protocol == "HTTPS":
 		return notBuilt("UnsupportedProtocol", "Listeners of protocol 'HTTPS' are not built; only 'HTTP' is")
 	case protocol != "HTTP":
 		return invalid("Listener protocol '%s' must be one of 'HTTPS, HTTP'", clip(protocol))
-	case len(certificates) > 0 || str(policy) != "" || mutual != nil && str(mutual.Mode) != "" && str(mutual.Mode) != "off":
+	case len(certificates) > 0 || str(policy) != "" || mutual != nil && authenticates(mutual):
 		return invalid("A certificate, a security policy or mutual authentication cannot be specified for HTTP listeners")
 	case len(alpn) > 0:
 		return invalid("An ALPN policy cannot be specified for HTTP listeners")
