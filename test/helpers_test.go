@@ -70,7 +70,7 @@ func helpers() []helper {
 	}
 }
 
-// pointless are waiters for what an account here never has, or has only with a program behind it.
+// pointless are waiters for what an account here never has, or what the estate has not.
 func pointless() map[string]string {
 	return map[string]string{
 		"InstanceExists": "there are no instances", "InstanceRunning": "there are no instances", "InstanceStopped": "there are no instances",
@@ -78,7 +78,7 @@ func pointless() map[string]string {
 		"NatGatewayAvailable":                      "there are no NAT gateways",
 		"SecurityGroupVpcAssociationAssociated":    "groups are of one VPC",
 		"SecurityGroupVpcAssociationDisassociated": "groups are of one VPC",
-		"TargetDeregistered":                       "the estate's targets have no program behind them",
-		"TargetInService":                          "the estate's targets have no program behind them",
+		"TargetDeregistered":                       "TestWaitersOfWhatComesAndGoes has a program behind a target",
+		"TargetInService":                          "TestWaitersOfWhatComesAndGoes has a program behind a target",
 	}
 }

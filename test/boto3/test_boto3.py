@@ -3,10 +3,12 @@
 import io
 import json
 import os
+import subprocess
 import sys
 import time
 import zipfile
 
+from botocore.exceptions import WaiterError
 from support import REGION, Account, Suite, pages, trellis
 
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}})
@@ -20,6 +22,20 @@ def handler(event, context):
         return {"word": os.environ["WORD"], "event": event}
     return {"statusCode": 200, "statusDescription": "200 OK", "isBase64Encoded": False, "headers": {"Content-Type": "application/json"},
             "body": json.dumps({"endpoint": event["queryStringParameters"].get("q")})}
+"""
+
+# Says its address and answers everything.
+SERVER = """
+import http.server, socket
+class Answers(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+server = http.server.HTTPServer(("", 80), Answers)
+known = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+known.connect(("10.7.0.2", 53))
+print(known.getsockname()[0], flush=True)
+server.serve_forever()
 """
 
 
@@ -81,6 +97,7 @@ class LandingZone(Suite):
         peering = ec2.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=other)["VpcPeeringConnection"]["VpcPeeringConnectionId"]
         self.wait(ec2, "vpc_peering_connection_exists", VpcPeeringConnectionIds=[peering])
         ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)
+        self.assertTrue(self.waits(ec2, "vpc_peering_connection_deleted", VpcPeeringConnectionIds=[peering]))
         ec2.delete_vpc_peering_connection(VpcPeeringConnectionId=peering)
         self.wait(ec2, "vpc_peering_connection_deleted", VpcPeeringConnectionIds=[peering])
         for subnet in subnets:
@@ -168,6 +185,39 @@ class LandingZone(Suite):
                 return lines
             time.sleep(0.1)
         return []
+
+    def test_targets(self):
+        """A target is waited for until its program answers, and then until it has left; what waits for an end waits while there is none."""
+        ec2, vpc, subnets, group = self.network(self.shared, "10.7")
+        elb = self.shared.client("elbv2")
+        balancer = elb.create_load_balancer(Name="targets", Scheme="internal", Subnets=subnets, SecurityGroups=[group])["LoadBalancers"][0]["LoadBalancerArn"]
+        self.wait(elb, "load_balancer_available", LoadBalancerArns=[balancer])
+        targets = elb.create_target_group(Name="targets", TargetType="ip", Protocol="HTTP", Port=80, VpcId=vpc, HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2,
+                                          HealthyThresholdCount=2)["TargetGroups"][0]["TargetGroupArn"]
+        elb.modify_target_group_attributes(TargetGroupArn=targets, Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "1"}])
+        with subprocess.Popen([os.environ["TRELLIS"], "exec", "--subnet", subnets[0], "--security-group", group, "--", sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
+            try:
+                one = [{"Id": server.stdout.readline().strip(), "Port": 80}]
+                elb.register_targets(TargetGroupArn=targets, Targets=one)
+                self.assertTrue(self.waits(elb, "target_in_service", TargetGroupArn=targets, Targets=one))
+                elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=[{"Type": "forward", "TargetGroupArn": targets}])
+                self.wait(elb, "target_in_service", TargetGroupArn=targets, Targets=one)
+                self.assertTrue(self.waits(elb, "target_deregistered", TargetGroupArn=targets, Targets=one))
+                elb.deregister_targets(TargetGroupArn=targets, Targets=one)
+                self.wait(elb, "target_deregistered", TargetGroupArn=targets, Targets=one)
+            finally:
+                server.terminate()
+        self.assertTrue(self.waits(elb, "load_balancers_deleted", LoadBalancerArns=[balancer]))
+        elb.delete_load_balancer(LoadBalancerArn=balancer)
+        self.wait(elb, "load_balancers_deleted", LoadBalancerArns=[balancer])
+
+    def waits(self, client, name, **arguments):
+        """What is waited for is not yet so."""
+        try:
+            client.get_waiter(name).wait(WaiterConfig={"Delay": 0.1, "MaxAttempts": 3}, **arguments)
+        except WaiterError as e:
+            return "Max attempts exceeded" in str(e)
+        return False
 
     def test_cloud_control(self):
         control = self.blue.client("cloudcontrol")

@@ -18,7 +18,7 @@ CLIENTS = {"vpclattice": "vpc-lattice"}
 # EC2 takes pages of five and more.
 SMALLEST = {"ec2": 5}
 
-# Waiters for what an account here can never have.
+# Waiters for what an account here can never have, and for targets with a program, which test_boto3 has.
 NOTHING = ("instance_", "system_status_", "nat_gateway_available", "security_group_vpc_association_", "target_in_service", "target_deregistered")
 
 
