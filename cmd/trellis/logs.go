@@ -94,6 +94,9 @@ func (a *accessLog) Write(records []server.AccessRecord) {
 		to, ok := subscribed[about]
 		if !ok {
 			to = subscribers(s, about, &all)
+			for _, d := range to {
+				d.events = slices.Grow(d.events, len(records))
+			}
 			subscribed[about] = to
 		}
 		for _, d := range to {
