@@ -130,6 +130,11 @@ func TestPrivilegedKilledFunction(t *testing.T) {
 		})
 	}
 	well("at first")
+	there := s.runtimes()
+	if len(there) == 0 {
+		t.Fatal("the function answers, and no process of it is there")
+	}
+	s.nameless(t, there...)
 	s.killRuntimes(t)
 	well("after it was killed at rest")
 

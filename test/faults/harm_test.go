@@ -95,6 +95,10 @@ func (p place) set(path, value string) error {
 	return kernel.Within(p.ns, func() error { return os.WriteFile("/proc/sys/net/"+path, []byte(value), 0) })
 }
 
+// patience is how long what was done by hand may last. It is meant to be a second, of which the bench has the figure; here the
+// machine has other things to do.
+const patience = 3 * time.Second
+
 // What somebody takes away or adds under a running server is put right, and packets flow again.
 func TestPrivilegedThingsDeletedByHand(t *testing.T) {
 	s := start(t, 0)
@@ -104,7 +108,6 @@ func TestPrivilegedThingsDeletedByHand(t *testing.T) {
 		t.Fatalf("before: %s", got)
 	}
 	router, workload := s.find(t, z.address)
-	s.nameless(t)
 	loopback, err := router.LinkByName("lo")
 	if err != nil {
 		t.Fatal(err)
@@ -207,12 +210,12 @@ func TestPrivilegedThingsDeletedByHand(t *testing.T) {
 				t.Fatal(err)
 			}
 			began, missing := time.Now(), "what was done"
-			for missing != "" && time.Since(began) < 30*time.Second {
+			for missing != "" && time.Since(began) < patience {
 				time.Sleep(20 * time.Millisecond)
 				missing = kernel.Difference(whole, s.state(t))
 			}
 			if missing != "" {
-				t.Fatalf("it is not put right:\n%s", missing)
+				t.Fatalf("it is not put right within %v:\n%s", patience, missing)
 			}
 			t.Logf("whole after %v", time.Since(began).Round(time.Millisecond))
 			if got := p.get(t, z.url("/")); got != fine {
@@ -223,8 +226,9 @@ func TestPrivilegedThingsDeletedByHand(t *testing.T) {
 	s.alive(t)
 }
 
-// nameless holds that a namespace has no name and no mount by which somebody could delete it, and what the server starts no cgroup.
-func (s *server) nameless(t *testing.T) {
+// nameless holds that a namespace has no name and no mount by which somebody could delete it, and that neither the server nor a
+// process that it has started is in a cgroup of its own.
+func (s *server) nameless(t *testing.T, processes ...int) {
 	t.Helper()
 	read := func(pid any, name string) string {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%v/%s", pid, name))
@@ -234,7 +238,7 @@ func (s *server) nameless(t *testing.T) {
 		return string(text)
 	}
 	namespaces := process.Namespaces(s.cmd.Process.Pid)
-	for _, pid := range append(process.Children(s.cmd.Process.Pid), s.cmd.Process.Pid) {
+	for _, pid := range append(processes, s.cmd.Process.Pid) {
 		for line := range strings.Lines(read(pid, "mountinfo")) {
 			if f := strings.Fields(line); namespaces[f[3]] {
 				t.Errorf("process %d has a namespace mounted: %s", pid, line)
