@@ -81,6 +81,8 @@ type Interpreter struct {
 	Path string
 	// Prefixes are the directories or files outside /usr that the program needs.
 	Prefixes []string
+	// Loop is the runtime loop as the program itself compiled it, for languages that compile what they run first.
+	Loop []byte
 }
 
 func (i Interpreter) String() string { return string(i.Language) + " " + i.Version.String() }

@@ -3,6 +3,7 @@
 package process
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -20,7 +21,7 @@ import (
 
 // The loops run a handler against the Runtime API. They lie beside the code, at these paths inside.
 const (
-	pythonLoop = sandbox.RuntimeDir + "/bootstrap.py"
+	pythonLoop = sandbox.RuntimeDir + "/bootstrap.pyc"
 	nodeLoop   = sandbox.RuntimeDir + "/index.mjs"
 )
 
@@ -30,21 +31,23 @@ var pythonText []byte
 //go:embed loop/index.mjs
 var nodeText []byte
 
-func loop(l sandbox.Language) (name string, text []byte) {
-	switch l {
+func loop(in sandbox.Interpreter) (name string, text []byte) {
+	switch in.Language {
 	case sandbox.Python:
-		return pythonLoop, pythonText
+		return pythonLoop, in.Loop
 	case sandbox.Node:
 		return nodeLoop, nodeText
 	}
 	return "", nil
 }
 
-// Each language's programs say where they really are: what is on the PATH may be a wrapper.
+// Each language's programs say where they really are: what is on the PATH may be a wrapper. Python's compile the loop, which they are
+// given the text of and its name, since every instance would do so again. The header of what is compiled says that no source is looked for.
 const (
-	askPython = `import json, os, platform, sys
+	askPython = `import base64, importlib.util, json, marshal, os, platform, sys
+loop = importlib.util.MAGIC_NUMBER + b"\1" + bytes(11) + marshal.dumps(compile(sys.stdin.buffer.read(), sys.argv[1], "exec"))
 print(json.dumps({"version": platform.python_version(), "path": os.path.realpath(sys.executable),
-	"prefixes": [os.path.realpath(p) for p in (sys.base_prefix, sys.base_exec_prefix)]}))`
+	"prefixes": [os.path.realpath(p) for p in (sys.base_prefix, sys.base_exec_prefix)], "loop": base64.b64encode(loop).decode()}))`
 	askNode = `console.log(JSON.stringify({version: process.version, path: require("fs").realpathSync(process.execPath), prefixes: []}))`
 )
 
@@ -117,11 +120,12 @@ func FindInterpreters(ctx context.Context, private ...string) []sandbox.Interpre
 
 // ask runs an interpreter to learn its version and place.
 func ask(ctx context.Context, l sandbox.Language, path string) (sandbox.Interpreter, bool) {
-	args := []string{"-I", "-c", askPython}
+	args := []string{"-I", "-c", askPython, pythonLoop}
 	if l == sandbox.Node {
 		args = []string{"-e", askNode}
 	}
 	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Stdin = bytes.NewReader(pythonText)
 	cmd.WaitDelay = time.Second
 	out, err := cmd.Output()
 	if err != nil {
@@ -130,6 +134,7 @@ func ask(ctx context.Context, l sandbox.Language, path string) (sandbox.Interpre
 	var said struct {
 		Version, Path string
 		Prefixes      []string
+		Loop          []byte
 	}
 	if json.Unmarshal(out, &said) != nil || !filepath.IsAbs(said.Path) {
 		return sandbox.Interpreter{}, false
@@ -138,7 +143,7 @@ func ask(ctx context.Context, l sandbox.Language, path string) (sandbox.Interpre
 	if err != nil {
 		return sandbox.Interpreter{}, false
 	}
-	return sandbox.Interpreter{Language: l, Version: v, Path: said.Path, Prefixes: said.Prefixes}, true
+	return sandbox.Interpreter{Language: l, Version: v, Path: said.Path, Prefixes: said.Prefixes, Loop: said.Loop}, true
 }
 
 // safe completes the prefixes with the program itself, leaves out what functions see anyway, and reports whether the rest may

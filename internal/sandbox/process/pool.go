@@ -238,7 +238,7 @@ func (m *Manager) build(ctx context.Context, p *pool) (string, error) {
 		}
 	}
 	p.args = command(p.choice, spec, f.MemoryMB)
-	if name, text := loop(p.choice.Runtime.Language); name != "" {
+	if name, text := loop(p.choice.Interpreter); name != "" {
 		spec.files[name] = text
 	}
 	if p.root, err = m.roots.build(spec); err != nil {
