@@ -58,7 +58,7 @@ var (
 	xmlMessage = regexp.MustCompile(`<Message>([^<]*)</Message>`)
 
 	// internals are what no answer may show.
-	internals = regexp.MustCompile(`\.go:\d|goroutine |runtime error|nil pointer|etcd|%!|reflect\.|internal/|0xc0[0-9a-f]{6}`)
+	internals = regexp.MustCompile(`\.go:\d|goroutine |runtime error|nil pointer|\betcd(server|client)?\b|%!|reflect\.|internal/|0xc0[0-9a-f]{6}`)
 )
 
 // Improper says what is wrong with an answer to whatever request, empty if nothing.
