@@ -24,8 +24,6 @@ type world struct {
 	server func() (*server, error)
 	// leftOut is set when tests were skipped for what this machine lacks.
 	leftOut atomic.Bool
-	// called has the operations that servers of tests' own have answered.
-	called sync.Map
 }
 
 var shared *world

@@ -23,8 +23,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
 
 	"trellis/internal/aws/model"
-	everything "trellis/test/estate"
-	wire "trellis/test/forge"
+	"trellis/test/estate"
+	"trellis/test/forge"
 )
 
 // helper is a paginator or a waiter of the SDK.
@@ -159,15 +159,15 @@ func operation(m *model.Service, name string) *model.Operation {
 	return nil
 }
 
-// furnish gives an account and its neighbour something of everything.
-func (a *account) furnish(t *testing.T, peer, invitee *account) everything.Estate {
+// furnish gives an account and its neighbour something of estate.
+func (a *account) furnish(t *testing.T, peer, invitee *account) estate.Estate {
 	t.Helper()
-	e, err := everything.New(a.id, peer.id, region)
+	e, err := estate.New(a.id, peer.id, region)
 	if err != nil {
 		t.Fatal(err)
 	}
-	maps.Copy(e, everything.Estate{"mark": "pages", "invitee": invitee.id, "now": fmt.Sprint(time.Now().UnixMilli())})
-	steps, err := everything.Steps()
+	maps.Copy(e, estate.Estate{"mark": "pages", "invitee": invitee.id, "now": fmt.Sprint(time.Now().UnixMilli())})
+	steps, err := estate.Steps()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func (a *account) furnish(t *testing.T, peer, invitee *account) everything.Estat
 			t.Fatalf("%s: %v", step.Operation, err)
 		}
 		op := operation(m, step.Operation)
-		out, err := wire.Output(m, op, by.insist(t, m, op, in.(map[string]any)))
+		out, err := forge.Output(m, op, by.insist(t, m, op, in.(map[string]any)))
 		if err == nil {
 			err = e.Keep(step, out)
 		}
@@ -200,21 +200,20 @@ func (a *account) furnish(t *testing.T, peer, invitee *account) everything.Estat
 }
 
 // insist makes a call until what it is about has come to be, as is waited for on AWS too.
-func (a *account) insist(t *testing.T, m *model.Service, op *model.Operation, in map[string]any) wire.Answer {
+func (a *account) insist(t *testing.T, m *model.Service, op *model.Operation, in map[string]any) forge.Answer {
 	t.Helper()
-	var got answer
+	var got forge.Answer
 	eventually(t, op.Name, func() bool {
-		raw := wire.Encode(m, op, in)
 		var err error
-		if got, err = a.server.send(t.Context(), message{raw.Method, raw.Target, raw.Header, raw.Body}, a.signer(t, m)); err != nil {
+		if got, err = a.server.send(t.Context(), forge.Encode(m, op, in), a.signer(t, m)); err != nil {
 			t.Fatal(err)
 		}
-		return !slices.Contains([]string{"ResourceConflictException", "ConflictException", "ResourceInUse"}, got.code)
+		return !slices.Contains([]string{"ResourceConflictException", "ConflictException", "ResourceInUse"}, got.Code)
 	})
-	if got.status >= 300 {
-		t.Fatalf("%s %s: %d %s %s", op.Name, shown(in), got.status, got.code, got.message)
+	if got.Status >= 300 {
+		t.Fatalf("%s %s: %d %s %s", op.Name, shown(in), got.Status, got.Code, got.Message)
 	}
-	return wire.Answer{Status: got.status, Code: got.code, Message: got.message, Body: got.body}
+	return got
 }
 
 // Pages of the smallest size give everything exactly once and come to an end, and what the account has is there for every waiter,
@@ -224,7 +223,7 @@ func TestPaginatorsAndWaiters(t *testing.T) {
 	s := sharedServer(t)
 	a := s.account(t, "pages-owner")
 	e := a.furnish(t, s.account(t, "pages-peer"), s.account(t, "pages-invitee"))
-	script, err := everything.NewScript()
+	script, err := estate.NewScript()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +301,7 @@ func smallest(m *model.Service, op *model.Operation) int64 {
 }
 
 // named is what a waiter is about, where the operation need not be told.
-func named(e everything.Estate, h helper) map[string]any {
+func named(e estate.Estate, h helper) map[string]any {
 	one := map[string][2]string{"DescribeVpcs": {"VpcIds", "vpc"}, "DescribeSubnets": {"SubnetIds", "subnet"}, "DescribeSecurityGroups": {"GroupIds", "group"},
 		"DescribeInternetGateways": {"InternetGatewayIds", "gateway"}, "DescribeNetworkInterfaces": {"NetworkInterfaceIds", "interface"},
 		"DescribeVpcPeeringConnections": {"VpcPeeringConnectionIds", "peering"}, "DescribeNatGateways": {"NatGatewayIds"},
