@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"trellis/test/process"
 )
 
 // server is a running "trellis serve" with a data directory of its own.
@@ -29,7 +31,6 @@ type server struct {
 	cmd        *exec.Cmd
 	ended      chan error
 	release    chan struct{}
-	left       *leftovers
 }
 
 // start runs the program as a server and waits until it is ready. All it writes is in dir. A credential makes it another
@@ -69,7 +70,6 @@ func start(program, dir string, credential *syscall.Credential, flags ...string)
 		close(s.release)
 		return nil, err
 	}
-	s.left = watch(s.cmd.Process.Pid, dir)
 	ready := make(chan string, 1)
 	go func() {
 		read := s.follow(out, ready)
@@ -115,7 +115,7 @@ func (s *server) follow(out io.Reader, ready chan<- string) error {
 
 // stop ends the server as a service manager does, and says what is left of it.
 func (s *server) stop() error {
-	s.left.look()
+	family := process.FamilyOf(s.cmd.Process.Pid)
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
@@ -124,7 +124,7 @@ func (s *server) stop() error {
 		if err != nil {
 			return fmt.Errorf("the server ended with %w\n%s", err, s.tail())
 		}
-		return s.left.check()
+		return s.leaves(family)
 	case <-time.After(20 * time.Second):
 		return errors.Join(errors.New("the server did not end within 20 s of SIGTERM\n"+s.tail()), s.kill())
 	}
@@ -132,12 +132,20 @@ func (s *server) stop() error {
 
 // kill ends the server as a crash does, and says what is left of it.
 func (s *server) kill() error {
-	s.left.look()
+	family := process.FamilyOf(s.cmd.Process.Pid)
 	if err := s.cmd.Process.Kill(); err != nil {
 		return err
 	}
 	<-s.ended
-	return s.left.check()
+	return s.leaves(family)
+}
+
+// leaves is an error if anything is left of the server, which has ended.
+func (s *server) leaves(family *process.Family) error {
+	if left := family.Left(filepath.Dir(s.data)); left != nil {
+		return fmt.Errorf("the server left behind %q", left)
+	}
+	return nil
 }
 
 // panicked says if the server's log tells of a panic or an internal error.

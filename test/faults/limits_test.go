@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
 	"github.com/aws/smithy-go"
 	"golang.org/x/sys/unix"
@@ -49,6 +50,37 @@ func TestPrivilegedIdleConnections(t *testing.T) {
 	}
 }
 
+// grown makes another VPC, and answers its id.
+func (z *zone) grown(t *testing.T, cidr string) string {
+	t.Helper()
+	return *must(t, z.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: &cidr}).Vpc.VpcId
+}
+
+// refused makes another VPC, for which there is nothing left, as the status says.
+func (z *zone) refused(t *testing.T, cidr, why string) string {
+	t.Helper()
+	id := z.grown(t, cidr)
+	eventually(t, "the reason", func() bool {
+		out, err := z.command(t.Context(), "status").Output()
+		return err == nil && strings.Contains(string(out), id) && strings.Contains(string(out), why)
+	})
+	if z.vpcState(t, id) == ec2types.VpcStateAvailable {
+		t.Error("a VPC without a namespace is available")
+	}
+	return id
+}
+
+func (z *zone) vpcState(t *testing.T, vpc string) ec2types.VpcState {
+	t.Helper()
+	return must(t, z.ec2.DescribeVpcs, &ec2.DescribeVpcsInput{VpcIds: []string{vpc}}).Vpcs[0].State
+}
+
+// available waits for a VPC.
+func (z *zone) available(t *testing.T, vpc string) {
+	t.Helper()
+	eventually(t, "the VPC", func() bool { return z.vpcState(t, vpc) == ec2types.VpcStateAvailable })
+}
+
 // Without a free descriptor the server refuses what needs one, goes on with what it has, and recovers.
 func TestPrivilegedNoDescriptors(t *testing.T) {
 	s := start(t, 0)
@@ -77,43 +109,32 @@ func TestPrivilegedNoDescriptors(t *testing.T) {
 		// The server believes a count for a moment.
 		time.Sleep(50 * time.Millisecond)
 	}
-	state := func(id string) string {
-		return string(must(t, z.ec2.DescribeVpcs, &ec2.DescribeVpcsInput{VpcIds: []string{id}}).Vpcs[0].State)
-	}
 	// Near the limit workloads are refused first, and networks next; the API answers who connects.
 	limit(80)
 	eventually(t, "refusal of workloads", func() bool { return p.get(t, z.url("/")) != fine })
-	fresh := must(t, z.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String("10.8.0.0/16")}).Vpc
-	eventually(t, "the VPC", func() bool { return state(*fresh.VpcId) == "available" })
+	z.available(t, z.grown(t, "10.8.0.0/16"))
 	limit(91)
-	refused := must(t, z.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String("10.7.0.0/16")}).Vpc
-	eventually(t, "the reason", func() bool {
-		out, err := s.command(t.Context(), "status").Output()
-		return err == nil && strings.Contains(string(out), *refused.VpcId) && strings.Contains(string(out), "LimitNOFILE")
-	})
-	if got := state(*refused.VpcId); got == "available" {
-		t.Error("a VPC without a namespace is available")
-	}
+	refused := z.refused(t, "10.7.0.0/16", "LimitNOFILE")
 	s.metric(t, "trellis_proxy_connections") // by a connection of its own
 	limit(50)
-	eventually(t, "the VPC", func() bool { return state(*refused.VpcId) == "available" })
+	z.available(t, refused)
 	eventually(t, "an answer", func() bool { return p.get(t, z.url("/")) == fine })
 
 	// At the limit.
 	limit(200)
 	// The client's connection to the API is kept, so that the API can be asked.
-	made := must(t, z.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String("10.9.0.0/16")}).Vpc
+	made := z.grown(t, "10.9.0.0/16")
 	if got := p.get(t, z.url("/")); got == fine {
 		t.Error("a new connection was served without a descriptor")
 	}
-	if got := state(*made.VpcId); got == "available" {
+	if z.vpcState(t, made) == ec2types.VpcStateAvailable {
 		t.Error("a VPC without a namespace is available")
 	}
 	if err := unix.Prlimit(s.cmd.Process.Pid, unix.RLIMIT_NOFILE, &old, nil); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "an answer", func() bool { return p.get(t, z.url("/")) == fine })
-	eventually(t, "the VPC", func() bool { return state(*made.VpcId) == "available" })
+	z.available(t, made)
 	s.alive(t)
 }
 

@@ -89,9 +89,6 @@ func TestPrivilegedNoThreads(t *testing.T) {
 		// The server believes a count for a moment.
 		time.Sleep(50 * time.Millisecond)
 	}
-	state := func(id string) string {
-		return string(must(t, z.ec2.DescribeVpcs, &ec2.DescribeVpcsInput{VpcIds: []string{id}}).Vpcs[0].State)
-	}
 	run := func() string {
 		out, _ := s.command(t.Context(), "exec", "--subnet", z.subnet, "--security-group", z.group, "--", "/bin/echo", "run").CombinedOutput()
 		return string(out)
@@ -103,18 +100,10 @@ func TestPrivilegedNoThreads(t *testing.T) {
 	if got := p.get(t, z.url("/")); got == fine {
 		t.Error("a new connection was served near the limit")
 	}
-	fresh := must(t, z.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String("10.8.0.0/16")}).Vpc
-	eventually(t, "the VPC", func() bool { return state(*fresh.VpcId) == "available" })
+	z.available(t, z.grown(t, "10.8.0.0/16"))
 
 	limit(91)
-	refused := must(t, z.ec2.CreateVpc, &ec2.CreateVpcInput{CidrBlock: aws.String("10.7.0.0/16")}).Vpc
-	eventually(t, "the reason", func() bool {
-		out, err := s.command(t.Context(), "status").Output()
-		return err == nil && strings.Contains(string(out), *refused.VpcId) && strings.Contains(string(out), "TasksMax")
-	})
-	if got := state(*refused.VpcId); got == "available" {
-		t.Error("a VPC without a namespace is available")
-	}
+	refused := z.refused(t, "10.7.0.0/16", "TasksMax")
 
 	limit(100)
 	for range 20 {
@@ -127,7 +116,7 @@ func TestPrivilegedNoThreads(t *testing.T) {
 	s.alive(t)
 
 	limit(10)
-	eventually(t, "the VPC", func() bool { return state(*refused.VpcId) == "available" })
+	z.available(t, refused)
 	eventually(t, "an answer", func() bool { return p.get(t, z.url("/")) == fine })
 	if got := run(); got != "run\n" {
 		t.Errorf("a program afterwards: %s", got)

@@ -1,5 +1,5 @@
 // Package process reads of /proc what tests want to know of other processes: whose children they are and which network namespaces
-// they have. It keeps nothing.
+// they have.
 package process
 
 import (

@@ -112,19 +112,15 @@ func (s *server) tail() string {
 func (s *server) kill() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	processes, namespaces, others := family(s.cmd.Process.Pid)
+	family := process.FamilyOf(s.cmd.Process.Pid)
 	if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	<-s.ended
-	var left []string
-	for range 100 {
-		if left = remains(processes, others, namespaces, filepath.Dir(s.data)); len(left) == 0 {
-			return nil
-		}
-		time.Sleep(20 * time.Millisecond)
+	if left := family.Left(filepath.Dir(s.data)); left != nil {
+		return fmt.Errorf("the killed server left behind %q", left)
 	}
-	return fmt.Errorf("the killed server left behind %q", left)
+	return nil
 }
 
 // terminate ends the server as a service manager does.
@@ -158,8 +154,7 @@ func (s *server) stop(t *testing.T) {
 
 // namespaces is how many network namespaces the server holds.
 func (s *server) namespaces() int {
-	_, namespaces, _ := family(s.cmd.Process.Pid)
-	return len(namespaces)
+	return process.FamilyOf(s.cmd.Process.Pid).Namespaces()
 }
 
 // run runs a command of the program for the server's data.
@@ -237,70 +232,4 @@ func (s *server) settled() ([]string, error) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	return nil, errors.New("what the kernel holds for the server does not come to rest")
-}
-
-// family is a process with its descendants, each with its start time, and the network namespaces they hold. The others are all
-// processes beside it.
-func family(root int) (processes map[int]string, namespaces map[string]bool, others map[int]string) {
-	own, _ := os.Readlink("/proc/self/ns/net")
-	children, started := map[int][]int{}, map[int]string{}
-	for _, pid := range process.IDs() {
-		if parent, start, ok := process.Stat(pid); ok {
-			children[parent] = append(children[parent], pid)
-			started[pid] = start
-		}
-	}
-	processes, namespaces = map[int]string{}, map[string]bool{}
-	for todo := []int{root}; len(todo) > 0; {
-		pid := todo[0]
-		todo = append(todo[1:], children[pid]...)
-		processes[pid] = started[pid]
-		delete(started, pid)
-		for ns := range process.Namespaces(pid) {
-			if ns != own {
-				namespaces[ns] = true
-			}
-		}
-	}
-	return processes, namespaces, started
-}
-
-func remains(processes, others map[int]string, namespaces map[string]bool, dir string) []string {
-	var left []string
-	for _, pid := range process.IDs() {
-		if _, start, ok := process.Stat(pid); ok && processes[pid] == start {
-			left = append(left, fmt.Sprint("process ", pid))
-		}
-		for ns := range process.Namespaces(pid) {
-			if namespaces[ns] && !below(pid, others) {
-				left = append(left, fmt.Sprintf("namespace %s held by process %d", ns, pid))
-			}
-		}
-	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return append(left, err.Error())
-	}
-	for line := range strings.Lines(string(mounts)) {
-		if f := strings.Fields(line); len(f) > 4 && (namespaces[f[3]] || strings.HasPrefix(f[4], dir+"/")) {
-			left = append(left, "mount "+f[4])
-		}
-	}
-	return left
-}
-
-// below says whether a process is one of the others or comes from one. What such a process holds by the number of a namespace
-// of ours is another one, which was given the number anew.
-func below(pid int, others map[int]string) bool {
-	for pid > 1 {
-		parent, start, ok := process.Stat(pid)
-		if !ok {
-			return false
-		}
-		if others[pid] == start {
-			return true
-		}
-		pid = parent
-	}
-	return false
 }
