@@ -81,10 +81,10 @@ func TestCommandLine(t *testing.T) {
 			t.Errorf("trellis %q: exit status %d, %q, %q; want %d, %q, %q", test.args, code, out, said, test.code, test.out, test.said)
 		}
 	}
-	left := must(t, a.ec2.DescribeNetworkInterfaces, &ec2.DescribeNetworkInterfacesInput{}).NetworkInterfaces
-	if len(left) != 0 {
-		t.Errorf("programs that ended have %d interfaces", len(left))
-	}
+	// A program's status is told before its interface goes.
+	eventually(t, "the end of the programs' interfaces", func() bool {
+		return len(must(t, a.ec2.DescribeNetworkInterfaces, &ec2.DescribeNetworkInterfacesInput{}).NetworkInterfaces) == 0
+	})
 	nobody := exec.CommandContext(t.Context(), s.program, "--data", t.TempDir(), "status")
 	if code, _, said := ended(t, nobody); code != 1 || !strings.Contains(said, "trellis serve") {
 		t.Errorf("without a server: exit status %d, %q", code, said)
