@@ -62,6 +62,9 @@ func newDataPlane(o options, why string, view *state.View, control *access.Contr
 	if d.journal, err = journal.Open(filepath.Join(o.data, "logs")); err != nil {
 		return nil, err
 	}
+	if err := forgetResolvConfs(o.data); err != nil {
+		return nil, err
+	}
 	if why != "" {
 		return d, nil
 	}

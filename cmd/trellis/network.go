@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -242,6 +243,18 @@ func (p *program) Wait() (int, error) {
 	return p.cmd.ProcessState.ExitCode(), nil
 }
 
+// resolvConfs are files that tell programs who resolves names. Each is there until its program has it.
+const resolvConfs = "resolv-*.conf"
+
+// forgetResolvConfs takes away those of programs that a server which was killed was about to start.
+func forgetResolvConfs(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, resolvConfs))
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
+}
+
 // resolvConf writes the file that tells a program behind the interface who resolves names there.
 func (e execRunner) resolvConf(networkInterface string) (path string, err error) {
 	s := e.view.Snapshot()
@@ -253,7 +266,7 @@ func (e execRunner) resolvConf(networkInterface string) (path string, err error)
 	if !ok {
 		return "", fault.New(fault.NotFound, "", "The VPC %s is gone.", i.VPC)
 	}
-	f, err := os.CreateTemp(e.dir, "resolv-*.conf")
+	f, err := os.CreateTemp(e.dir, resolvConfs)
 	if err != nil {
 		return "", err
 	}

@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,7 +50,12 @@ func (p *Profiles) Write(s *state.Snapshot) (err error) {
 			}
 		}
 	}
-	f, err := os.CreateTemp(filepath.Dir(p.path), ".aws-config-*")
+	// What a process that was killed left here is taken away, and nobody else's link is written through.
+	unfinished := filepath.Join(filepath.Dir(p.path), "."+filepath.Base(p.path)+".new")
+	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

@@ -2,11 +2,15 @@ package soak
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -155,10 +159,9 @@ func (k *killer) compare() error {
 // A server that is killed at any moment has afterwards what it acknowledged, makes it real again, and takes repeated calls.
 func TestKilled(t *testing.T) {
 	s := newServer(t)
-	if err := s.start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.stop(t) })
+	// As one that was killed may have left it.
+	must(t, os.MkdirAll(s.data, 0o700), os.WriteFile(filepath.Join(s.data, "resolv-1.conf"), nil, 0o600), os.WriteFile(filepath.Join(s.data, ".aws-config.new"), nil, 0o600))
+	serving(t, s)
 	if st := s.status(t); !st.DataPlane {
 		t.Skipf("there is no data plane here: %s", st.Why)
 	}
@@ -202,6 +205,26 @@ func TestKilled(t *testing.T) {
 	st := s.rest(t)
 	if after := s.namespaces(); after > before || len(st.Failures) > 0 {
 		t.Errorf("with nothing there the server holds %d namespaces, %d before, and says of failures %v", after, before, st.Failures)
+	}
+	var archives []string
+	for _, name := range []string{"layer.zip", "function.zip"} {
+		text, err := base64.StdEncoding.DecodeString(d.zone.known[name])
+		must(t, err)
+		sum := sha256.Sum256(text)
+		archives = append(archives, hex.EncodeToString(sum[:]))
+	}
+	var left []string
+	for range 100 {
+		var err error
+		left, err = s.litter(archives, st.Resources["log-group"])
+		must(t, err)
+		if len(left) == 0 {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if len(left) > 0 {
+		t.Errorf("with nothing there the disk holds %q", left)
 	}
 	// Each life leaves records: the number of a layer's last version, client tokens, and deleted shares and peerings, which are told of
 	// for an hour or two. Its function has a log group only if a request came through.

@@ -102,7 +102,9 @@ func newServer(t *testing.T, flags ...string) *server {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	return &server{binary: program, data: filepath.Join(dir, "data"), log: filepath.Join(dir, "log"), flags: flags}
+	s := &server{binary: program, data: filepath.Join(dir, "data"), log: filepath.Join(dir, "log"), flags: flags}
+	must(t, os.Mkdir(s.temporary(), 0o700))
+	return s
 }
 
 // account makes an account on the server.

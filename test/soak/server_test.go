@@ -54,6 +54,7 @@ func (s *server) spawn() (ready func() error, err error) {
 	defer log.Close()
 	cmd := exec.Command(s.binary, append([]string{"serve", "--listen", listen, "--data", s.data}, s.flags...)...)
 	cmd.Stderr = log
+	cmd.Env = append(os.Environ(), "TMPDIR="+s.temporary())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -155,6 +156,49 @@ func (s *server) stop(t *testing.T) {
 // namespaces is how many network namespaces the server holds.
 func (s *server) namespaces() int {
 	return process.FamilyOf(s.cmd.Process.Pid).Namespaces()
+}
+
+// temporary is the server's own directory for temporary files.
+func (s *server) temporary() string { return filepath.Join(filepath.Dir(s.data), "tmp") }
+
+// litter is what is on disk without an account having anything but so many log groups: neither what a server has as long as it
+// runs, nor archives, which are kept for a while after nothing uses them, nor their trees.
+func (s *server) litter(archives []string, groups int) (left []string, err error) {
+	names := func(dir string) []string {
+		entries, failed := os.ReadDir(dir)
+		err = errors.Join(err, failed)
+		var out []string
+		for _, e := range entries {
+			out = append(out, e.Name())
+		}
+		return out
+	}
+	beyond := func(dir string, known ...string) {
+		for _, name := range names(dir) {
+			if !slices.Contains(known, name) {
+				left = append(left, filepath.Join(dir, name))
+			}
+		}
+	}
+	code := filepath.Join(s.data, "code")
+	trees, failed := filepath.Glob(filepath.Join(code, "trees-*"))
+	if err = errors.Join(err, failed); err != nil {
+		return nil, err
+	}
+	if len(trees) != 1 {
+		return trees, errors.New("trees are of one boot")
+	}
+	beyond(s.temporary())
+	beyond(s.data, "admin.sock", "aws-config", "code", "etcd", "exec.sock", "host", "key", "lock", "logs", "mounts")
+	beyond(code, "archives", "tmp", filepath.Base(trees[0]))
+	beyond(filepath.Join(code, "archives"), archives...)
+	beyond(trees[0], archives...)
+	beyond(filepath.Join(code, "tmp"))
+	beyond(filepath.Join(s.data, "mounts"))
+	if kept := names(filepath.Join(s.data, "logs")); len(kept) > groups {
+		left = append(left, fmt.Sprintf("%d directories of logs for %d groups", len(kept), groups))
+	}
+	return left, err
 }
 
 // run runs a command of the program for the server's data.

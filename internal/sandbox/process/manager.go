@@ -103,12 +103,8 @@ func New(opts Options) (*Manager, error) {
 
 // check confines a process as an instance is, up to its exec, which must be what fails: there is no program.
 func (m *Manager) check() error {
-	empty, err := os.MkdirTemp("", "trellis-check-")
+	empty, err := m.roots.empty()
 	if err != nil {
-		return err
-	}
-	defer os.Remove(empty)
-	if err := os.Chmod(empty, 0o755); err != nil {
 		return err
 	}
 	path, err := m.roots.build(root{code: empty})

@@ -70,6 +70,12 @@ func (r *roots) build(spec root) (path string, err error) {
 	return path, err
 }
 
+// empty makes a directory without anything in it, for roots only.
+func (r *roots) empty() (path string, err error) {
+	path = filepath.Join(r.base, "empty")
+	return path, r.Do(func() error { return errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, 0o755)) })
+}
+
 // drop unmounts a root. Instances that have it keep it.
 func (r *roots) drop(path string) error {
 	return r.Do(func() error { return discard(path) })
