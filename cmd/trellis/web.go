@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -22,13 +23,19 @@ func newWeb(h http.Handler, p allowance, log *slog.Logger) *http.Server {
 			control := http.NewResponseController(w)
 			// The connection may carry the limit of its last answer.
 			_ = control.SetWriteDeadline(time.Time{})
+			// Only a proxy has business with other forms of a target than a path: what they name could be read in two ways.
+			if !strings.HasPrefix(r.RequestURI, "/") {
+				w.Header().Set("Connection", "close")
+				http.Error(&hasty{w, control, p.answer}, "400 Bad Request: the target is not a path", http.StatusBadRequest)
+				return
+			}
 			// Where a length stood beside the coding, what follows the body may be meant as a part of it.
 			if len(r.TransferEncoding) > 0 {
 				w.Header().Set("Connection", "close")
 			}
 			h.ServeHTTP(&hasty{w, control, p.answer}, r)
 		}),
-		ReadHeaderTimeout: p.header, ReadTimeout: p.request, IdleTimeout: p.next, MaxHeaderBytes: maxHeader,
+		DisableGeneralOptionsHandler: true, ReadHeaderTimeout: p.header, ReadTimeout: p.request, IdleTimeout: p.next, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }
