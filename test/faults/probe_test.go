@@ -459,7 +459,13 @@ type inner struct {
 func (z *zone) start(t *testing.T, args ...string) *inner {
 	t.Helper()
 	line := append([]string{"exec", "--subnet", z.subnet, "--security-group", z.group, "--", z.self, probeArgument}, args...)
-	p := &inner{cmd: z.command(context.WithoutCancel(t.Context()), line...), err: &bytes.Buffer{}}
+	return attach(t, z.command(context.WithoutCancel(t.Context()), line...))
+}
+
+// attach starts a command as a probe that runs until the test ends.
+func attach(t *testing.T, cmd *exec.Cmd) *inner {
+	t.Helper()
+	p := &inner{cmd: cmd, err: &bytes.Buffer{}}
 	var err error
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
