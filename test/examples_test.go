@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -55,6 +56,7 @@ func TestJavaScriptExample(t *testing.T) {
 func upAndDown(t *testing.T, program string, args ...string) {
 	s := sharedServer(t)
 	a := s.account(t, "lab")
+	before := a.inventory(t)
 	said := s.trellis(t, "status", "--json")
 	_, none := exec.LookPath("curl")
 	tries := none == nil && !strings.Contains(said, `"data_plane": false`)
@@ -86,6 +88,9 @@ func upAndDown(t *testing.T, program string, args ...string) {
 		if code, out, said := ended(t, try); code != 0 || out != step.answer {
 			t.Errorf("%s: exit status %d, %q, want %q, %s", line, code, out, step.answer, said)
 		}
+	}
+	if after := a.inventory(t); !slices.Equal(before, after) {
+		t.Errorf("afterwards there is\n%s\nand was\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
 	}
 	if !tries {
 		t.Skip("there is no data plane, or no curl, for what it says to try")

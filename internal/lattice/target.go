@@ -79,7 +79,9 @@ func (g *TargetGroup) Configure(c Config) error {
 		switch g.IPAddressType = c.IPAddressType; c.IPAddressType {
 		case "":
 			g.IPAddressType = "IPV4"
-		case "IPV4", "IPV6":
+		case "IPV4":
+		case "IPV6":
+			return Invalid("config.ipAddressType", "Target groups of IPv6 addresses are not built. The IP address type must be IPV4.")
 		default:
 			return Invalid("config.ipAddressType", "The IP address type must be IPV4 or IPV6.")
 		}
@@ -238,7 +240,7 @@ func (g *TargetGroup) CheckTarget(id string, port *int32) error {
 		if err != nil || addr.Zone() != "" || addr.Is4In6() {
 			return Invalid(field, "'%.128s' is not an IP address.", id)
 		}
-		if addr.Is4() != (g.IPAddressType == "IPV4") {
+		if !addr.Is4() {
 			return Invalid(field, "The target %s is not of the target group's IP address type, %s.", id, g.IPAddressType)
 		}
 	case TypeInstance:

@@ -3,6 +3,9 @@ package inventory
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
@@ -69,5 +72,16 @@ func TestDifferences(t *testing.T) {
 		Inventory{"a": {"1"}, "b": {"3"}})
 	if diff := cmp.Diff([]string{"a had before 2", "b has now 3"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The documents say of how many calls the answers are compared, for the three accounts of the zone.
+func TestDocumentsSayHowManyCalls(t *testing.T) {
+	text, err := os.ReadFile("../../../../docs/tools.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("%d List and Describe calls of the three accounts", 3*len(questions(awssdk.Config{}))); !strings.Contains(string(text), want) {
+		t.Errorf("docs/tools.md does not say %q", want)
 	}
 }
