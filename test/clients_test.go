@@ -64,7 +64,7 @@ func (s *server) clients(id, name string, c aws.Config) *account {
 	return &account{id: id, name: name, server: s, config: c,
 		ec2: ec2.NewFromConfig(c), lattice: vpclattice.NewFromConfig(c), ram: ram.NewFromConfig(c), elb: elasticloadbalancingv2.NewFromConfig(c),
 		lambda: lambda.NewFromConfig(c), iam: iam.NewFromConfig(c), sts: sts.NewFromConfig(c), organizations: organizations.NewFromConfig(c),
-		logs: cloudwatchlogs.NewFromConfig(c), cloudcontrol: cloudcontrol.NewFromConfig(c)}
+		logs: cloudwatchlogs.NewFromConfig(c), cloudcontrol: cloudcontrol.NewFromConfig(c, watched)}
 }
 
 // as is the account's clients with other credentials of the same account.

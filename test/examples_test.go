@@ -17,8 +17,7 @@ func TestJavaScriptExample(t *testing.T) {
 	errNoNode := errors.New("the clients in JavaScript are left out")
 	npm, err := exec.LookPath("npm")
 	if err != nil {
-		shared.leftOut.Store(true)
-		t.Skip(errNoNode, "there is no npm")
+		leaveOut(t, fmt.Errorf("%w: there is no npm", errNoNode))
 	}
 	version, err := exec.CommandContext(t.Context(), npm, "--version").Output()
 	if err != nil {
@@ -41,8 +40,7 @@ func TestJavaScriptExample(t *testing.T) {
 		return nil
 	})
 	if errors.Is(err, errNoNode) {
-		shared.leftOut.Store(true)
-		t.Skip(err)
+		leaveOut(t, err)
 	}
 	dir := filepath.Join(t.TempDir(), "javascript")
 	if err := errors.Join(err, os.CopyFS(dir, source), os.Symlink(filepath.Join(packages, "node_modules"), filepath.Join(dir, "node_modules"))); err != nil {
@@ -93,6 +91,6 @@ func upAndDown(t *testing.T, program string, args ...string) {
 		t.Errorf("afterwards there is\n%s\nand was\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
 	}
 	if !tries {
-		t.Skip("there is no data plane, or no curl, for what it says to try")
+		leaveOut(t, errors.New("there is no data plane, or no curl, for what it says to try"))
 	}
 }

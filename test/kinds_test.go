@@ -32,35 +32,6 @@ func (l lives) add(typ, how string, done ...string) {
 	}
 }
 
-// nativeLives reads the tables of TestCloudControlTypes.
-func nativeLives() lives {
-	l := lives{}
-	all := slices.Concat(nativeResources("111122223333"), nativeUnits("r-root"), []nativeResource{nativeLayer(), nativeLayerPermission(), nativeMember("r-root", "ou-unit")})
-	for _, r := range all {
-		l.add(r.typ, "yes", "read", "import")
-		if r.desired != nil {
-			l.add(r.typ, "yes", "create")
-		}
-		if !r.unlisted {
-			l.add(r.typ, "yes", "list")
-		}
-		for _, operation := range r.change {
-			if strings.HasPrefix(operation["path"].(string), "/Tags") {
-				l.add(r.typ, "yes", "tag")
-			} else {
-				l.add(r.typ, "yes", "update")
-			}
-		}
-		if r.fixed != nil || !r.changes() {
-			l.add(r.typ, "yes", "replace")
-		}
-		if !r.kept {
-			l.add(r.typ, "yes", "delete")
-		}
-	}
-	return l
-}
-
 var (
 	block    = regexp.MustCompile(`(?ms)^resource "(aws_\w+)".*?^}`)
 	tags     = regexp.MustCompile(`(?m)^\s+tags\s*=`)
@@ -68,11 +39,11 @@ var (
 	unbidden = regexp.MustCompile(`"(aws_\w+)":\s+func\(attributes\) string \{ return "" \}`)
 )
 
-// terraformLives reads the provider's sequences, and the configurations of test/terraform with what is planned for them.
+// terraformLives has what the provider's sequences ran, and reads the configurations of test/terraform with what is planned for them.
 func terraformLives(t *testing.T) lives {
 	t.Helper()
-	l := lives{}
-	const calls, program = "calls", "run"
+	l := livedBy(t, "provider", "calls")
+	const program = "run"
 	read := func(name string) string {
 		text, err := os.ReadFile(name)
 		if err != nil {
@@ -84,28 +55,14 @@ func terraformLives(t *testing.T) lives {
 	if len(unimported) == 0 {
 		t.Error("every type is imported")
 	}
+	for typ := range l {
+		if slices.ContainsFunc(unimported, func(u []string) bool { return u[1] == typ }) {
+			delete(l[typ], "import")
+		}
+	}
 	imported := func(typ string) bool {
 		return !slices.ContainsFunc(unimported, func(u []string) bool { return u[1] == typ })
 	}
-	for _, file := range chains(t) {
-		for _, s := range sequences(t, file) {
-			for phase, lines := range s.calls {
-				l.add(s.resource, calls, phase)
-				if phase == "read" && imported(s.resource) {
-					l.add(s.resource, calls, "import")
-				}
-				if phase == "delete" {
-					l.add(s.resource, calls, "replace")
-				}
-				for _, line := range lines {
-					if name, _, _ := strings.Cut(line, " "); phase == "update" && strings.Contains(name, "Tag") {
-						l.add(s.resource, calls, "tag")
-					}
-				}
-			}
-		}
-	}
-
 	for dir, imports := range map[string]bool{"../examples/terraform": false, "terraform/types": true, "terraform/balancers": true} {
 		err := filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
 			if err != nil || filepath.Ext(name) != ".tf" {
@@ -145,15 +102,15 @@ func renderKinds(t *testing.T) []byte {
 
 ### CloudFormation types
 
-Every type whose schema Trellis has, by Cloud Control: the table that TestCloudControlTypes of ` + "`test/`" + ` runs. *replace* is the refusal of a
+Every type whose schema Trellis has, by Cloud Control: what its requests came to in a whole run of ` + "`go test ./test`" + ` by AWS SDK for Go. *replace* is the refusal of a
 change of a create-only property, or of any where the type has no update, at which tools make the resource anew; *import* is the read by
 identifier alone; *tag* is a change of tags in place.
 
 `)
-	native := nativeLives()
+	native := livedBy(t, "cloudcontrol", "yes")
 	native.table(&b, steps)
 	for i := range schema.Types {
-		if native[schema.Types[i].Name] == nil {
+		if native[schema.Types[i].Name] == nil && !*update {
 			t.Errorf("no test takes %s through its life", schema.Types[i].Name)
 		}
 	}
@@ -174,7 +131,7 @@ identifier alone; *tag* is a change of tags in place.
 	b.WriteString(`
 ### Terraform's resources
 
-*calls* are the provider's own calls, which TestProviderSequences of ` + "`test/`" + ` makes from ` + "`test/testdata/provider`" + `; *run* is the provider itself,
+*calls* are the provider's own calls, which TestProviderSequences of ` + "`test/`" + ` made, from ` + "`test/testdata/provider`" + `, in such a run; *run* is the provider itself,
 under Terraform and OpenTofu, in the configurations of ` + "`examples/terraform`" + `, ` + "`test/terraform/types`" + ` and ` + "`test/terraform/balancers`" + `, wherever those
 programs are installed; [tools.md](tools.md) says what was. *read* includes that a second plan is empty, *tag* that it is made with tags, and
 an import is a read of what the state has only an identifier of, *list* what a list resource or a data source of the provider asks for.

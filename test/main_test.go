@@ -8,8 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 )
 
@@ -22,8 +22,12 @@ type world struct {
 	dir    string
 	binary func() (string, error)
 	server func() (*server, error)
-	// leftOut is set when tests were skipped for what this machine lacks.
-	leftOut atomic.Bool
+	// leftOut has what was not tested for what this machine lacks, and why.
+	leftOut sync.Map
+	// called has the operations that servers of tests' own have answered.
+	called sync.Map
+	// lived has the steps that resources have been taken through.
+	lived sync.Map
 }
 
 var shared *world
@@ -66,20 +70,39 @@ func run(m *testing.M) (code int, err error) {
 	if started == nil {
 		return code, nil
 	}
-	if whole() && code == 0 {
+	if code == 0 {
 		called, missing := started.calls()
 		if missing == nil {
-			missing = checkExercised(called)
+			missing = compareRun(called)
 		}
 		err = missing
 	}
 	return code, errors.Join(err, started.stop(), started.panicked())
 }
 
-// whole says if no test is left out.
-func whole() bool {
-	run, skip := flag.Lookup("test.run"), flag.Lookup("test.skip")
-	return run.Value.String() == "" && skip.Value.String() == "" && !shared.leftOut.Load()
+// missing says which tests are left out.
+func missing() (out []string) {
+	for _, name := range []string{"run", "skip"} {
+		if v := flag.Lookup("test." + name).Value.String(); v != "" {
+			out = append(out, "-"+name+" "+v)
+		}
+	}
+	if testing.Short() {
+		out = append(out, "-short")
+	}
+	shared.leftOut.Range(func(what, why any) bool {
+		out = append(out, fmt.Sprintf("%s: %v", what, why))
+		return true
+	})
+	slices.Sort(out)
+	return out
+}
+
+// leaveOut skips a test for what this machine lacks.
+func leaveOut(t *testing.T, why error) {
+	t.Helper()
+	shared.leftOut.Store(t.Name(), why)
+	t.Skip(why)
 }
 
 // build makes the program as a release is made.

@@ -176,6 +176,12 @@ func (p *provider) do(s sequence, phases ...string) {
 			if err := do(line); err != nil {
 				p.Fatalf("%s %s: %s\n%v", s.resource, phase, os.Expand(line, p.expand), err)
 			}
+			if name, _, _ := strings.Cut(line, " "); phase == "update" && strings.Contains(name, "Tag") && changes(line) {
+				live("provider", s.resource, "tag")
+			}
+		}
+		if s.calls[phase] != nil {
+			live("provider", s.resource, phase)
 		}
 	}
 }
@@ -415,8 +421,12 @@ func TestProviderSequences(t *testing.T) {
 			all := sequences(t, file)
 			for _, s := range all {
 				p.do(s, "create", "read", "list")
+				if s.calls["read"] != nil {
+					live("provider", s.resource, "import")
+				}
 				if s.calls["delete"] != nil {
 					p.do(s, "delete", "create", "read")
+					live("provider", s.resource, "replace")
 				}
 				p.do(s, "update")
 			}
