@@ -30,6 +30,8 @@ type ResourceRequest struct {
 	Identifier string        `json:"identifier,omitempty"`
 	// Model is, in JSON, what is to be created or what a resource is to become.
 	Model string `json:"model,omitempty"`
+	// Base is what a resource was when its change was asked for: what Model has otherwise is what is to change.
+	Base string `json:"base,omitempty"`
 	// Existed says that the resource was there when its deletion was asked for.
 	Existed bool      `json:"existed,omitempty"`
 	Status  string    `json:"status"`

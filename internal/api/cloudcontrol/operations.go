@@ -122,7 +122,7 @@ func (a *API) UpdateResource(ctx context.Context, in *cloudcontrol.UpdateResourc
 	if err != nil {
 		return nil, err
 	}
-	request.Model = want.json()
+	request.Model, request.Base = want.json(), have.json()
 	event, err := a.begin(ctx, in.ClientToken, request, str(in.PatchDocument))
 	if err != nil {
 		return nil, err

@@ -2,6 +2,8 @@ package cloudcontrol
 
 import (
 	"encoding/json"
+	"maps"
+	"reflect"
 	"strings"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
@@ -79,6 +81,32 @@ func (r *resource) built(want, have model) error {
 		return fault.New(fault.Invalid, "InvalidRequestException", "The properties %s of %s cannot be changed once it is created.", pointers(changed), r.schema.Name)
 	}
 	return nil
+}
+
+// rebased returns what a resource is to become: what it is by now, with what want has otherwise than base. What others changed
+// meanwhile stays as they made it.
+func rebased(base, want, now map[string]any) map[string]any {
+	out := maps.Clone(now)
+	for name := range base {
+		if _, kept := want[name]; !kept {
+			delete(out, name)
+		}
+	}
+	for name, value := range want {
+		was, had := base[name]
+		if had && reflect.DeepEqual(was, value) {
+			continue
+		}
+		inner, object := value.(map[string]any)
+		before, objectBefore := was.(map[string]any)
+		present, objectNow := now[name].(map[string]any)
+		if object && objectBefore && objectNow {
+			out[name] = rebased(before, inner, present)
+		} else {
+			out[name] = value
+		}
+	}
+	return out
 }
 
 // apply applies a patch. The library dereferences null where a test compares a whole document with it; that is a failed test.

@@ -244,6 +244,13 @@ func (a *API) perform(c *call, row *state.ResourceRequest) (err error) {
 		if err != nil {
 			return err
 		}
+		base := model{}
+		if row.Base != "" {
+			if base, err = parseModel(row.Base); err != nil {
+				return err
+			}
+		}
+		want = rebased(base, want, have)
 		if err := r.update(c, c.id, want, have); err != nil {
 			return err
 		}

@@ -1,9 +1,11 @@
 package cloudcontrol_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
+	"trellis/internal/aws/model/vpclattice"
 	"trellis/internal/state"
 )
 
@@ -114,4 +116,38 @@ func other(arn string) string {
 		last = '1'
 	}
 	return arn[:len(arn)-1] + string(last)
+}
+
+// What others change between the acceptance of a patch and its execution stays.
+func TestChangesMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	service := w.create("Service", object{"Name": "service", "Tags": []object{{"Key": "a", "Value": "1"}}})
+	vpcID, _ := w.vpc("1")
+	group := w.create("TargetGroup", object{"Type": "IP", "Config": object{"Port": 80, "Protocol": "HTTP", "VpcIdentifier": vpcID}})
+	w.stop()
+	one, err := w.update("Service", service, `[{"op":"replace","path":"/Tags","value":[{"Key":"b","Value":"2"}]}]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := w.update("TargetGroup", group, `[{"op":"replace","path":"/Config/HealthCheck/Path","value":"/up"}]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.lattice.UpdateService(w.as(account), &vpclattice.UpdateServiceInput{ServiceIdentifier: &service, AuthType: new("AWS_IAM")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.lattice.UpdateTargetGroup(w.as(account), &vpclattice.UpdateTargetGroupInput{TargetGroupIdentifier: &group,
+		HealthCheck: &vpclattice.HealthCheckConfig{HealthyThresholdCount: new(int32(7))}}); err != nil {
+		t.Fatal(err)
+	}
+	w.run()
+	w.succeed(one, nil)
+	w.succeed(two, nil)
+	if m := w.get("Service", service); m["AuthType"] != "AWS_IAM" || !reflect.DeepEqual(m["Tags"], []any{object{"Key": "b", "Value": "2"}}) {
+		t.Errorf("the service is %v", m)
+	}
+	health := w.get("TargetGroup", group)["Config"].(object)["HealthCheck"].(object)
+	if health["Path"] != "/up" || health["HealthyThresholdCount"] != 7.0 {
+		t.Errorf("the health check is %v", health)
+	}
 }
