@@ -121,7 +121,7 @@ func (n *native) changed(r nativeResource, samples []sample) {
 		return
 	}
 	for _, s := range samples {
-		var patch, back []object
+		var patch []object
 		before, err := n.get(r.typ, n.ids[r.name])
 		if err != nil {
 			n.Fatalf("read %s: %v", r.typ, err)
@@ -132,23 +132,16 @@ func (n *native) changed(r nativeResource, samples []sample) {
 			return asked && !within(want, have)
 		})
 		for _, name := range slices.Sorted(maps.Keys(s.with)) {
-			switch value, had := before[name], true; {
+			switch {
 			case s.with[name] != nil:
 				patch = append(patch, object{"op": "add", "path": "/" + name, "value": s.with[name]})
-				if value, had = before[name]; had {
-					back = append(back, object{"op": "add", "path": "/" + name, "value": value})
-				} else if !slices.Contains(declared.WriteOnly, name) {
-					back = append(back, object{"op": "remove", "path": "/" + name})
-				}
-			case value != nil:
+			case before[name] != nil:
 				patch = append(patch, object{"op": "remove", "path": "/" + name})
-				back = append(back, object{"op": "add", "path": "/" + name, "value": value})
 			}
 		}
 		for _, name := range declared.Model.Required {
 			if before[name] == nil && s.with[name] == nil {
 				patch = append(patch, object{"op": "add", "path": "/" + name, "value": r.desired[name]})
-				back = append(back, object{"op": "add", "path": "/" + name, "value": r.desired[name]})
 			}
 		}
 		err = n.update(r, patch)
@@ -172,10 +165,8 @@ func (n *native) changed(r nativeResource, samples []sample) {
 			}
 		}
 		n.sampled(r, "changed", s)
-		if len(back) == 0 {
-			continue
-		}
-		if err := n.update(r, back); s.stays != "" {
+		n.takenAway(r, s, before)
+		if err := n.update(r, n.back(r, s, before)); s.stays != "" {
 			if err == nil || !strings.Contains(err.Error(), s.stays) {
 				n.Errorf("%s: changed back from %s: %v, want %q", r.typ, n.fill(s.with), err, s.stays)
 			}
@@ -194,6 +185,63 @@ func (n *native) changed(r nativeResource, samples []sample) {
 			b, _ := json.Marshal(before)
 			a, _ := json.Marshal(after)
 			n.Errorf("%s: changed back from %s: %v\n is %s\nwas %s", r.typ, n.fill(s.with), err, a, b)
+		}
+	}
+}
+
+// back is what makes a resource what it was before a sample.
+func (n *native) back(r nativeResource, s sample, original object) []object {
+	n.Helper()
+	now, err := n.get(r.typ, n.ids[r.name])
+	if err != nil {
+		n.Fatalf("read %s: %v", r.typ, err)
+	}
+	var patch []object
+	for _, name := range slices.Sorted(maps.Keys(s.with)) {
+		switch was, had := original[name]; {
+		case had:
+			patch = append(patch, object{"op": "add", "path": "/" + name, "value": was})
+		case now[name] != nil:
+			patch = append(patch, object{"op": "remove", "path": "/" + name})
+		}
+	}
+	for _, name := range r.declared().Model.Required {
+		if original[name] == nil {
+			patch = append(patch, object{"op": "add", "path": "/" + name, "value": r.desired[name]})
+		}
+	}
+	if patch == nil {
+		return []object{}
+	}
+	return patch
+}
+
+// takenAway removes what a sample sets: it goes back to what it is without being asked for, or the removal is refused.
+func (n *native) takenAway(r nativeResource, s sample, original object) {
+	n.Helper()
+	for name := range s.with {
+		before, err := n.get(r.typ, n.ids[r.name])
+		if err != nil {
+			n.Fatalf("read %s: %v", r.typ, err)
+		}
+		if nothing, _ := before[name].([]any); before[name] == nil || nothing != nil && len(nothing) == 0 || within(before[name], original[name]) {
+			continue
+		}
+		patch := []object{{"op": "remove", "path": "/" + name}}
+		for _, required := range r.declared().Model.Required {
+			if before[required] == nil {
+				patch = append(patch, object{"op": "add", "path": "/" + required, "value": r.desired[required]})
+			}
+		}
+		if err := n.update(r, patch); err != nil {
+			continue
+		}
+		after, err := n.get(r.typ, n.ids[r.name])
+		if err != nil {
+			n.Fatalf("read %s: %v", r.typ, err)
+		}
+		if within(before[name], after[name]) {
+			n.Errorf("%s: %s is still %v after it was taken away", r.typ, name, after[name])
 		}
 	}
 }

@@ -160,18 +160,6 @@ func (s *server) calls() ([]string, error) {
 	return out, nil
 }
 
-// exercised counts what a server of a test's own has answered until now among the calls of the run.
-func (s *server) exercised(t *testing.T) {
-	t.Helper()
-	names, err := s.calls()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		shared.called.Store(name, true)
-	}
-}
-
 // compareRun compares what a run did with what the coverage page says of it. What a run left tests out of did has to be there; what is there
 // has to be done by a run of all. With -update the first adds to it, and the second writes it anew.
 func compareRun(called []string) error {

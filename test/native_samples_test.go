@@ -98,7 +98,7 @@ func nativeSamples(account string) map[string][]sample {
 		},
 		"AWS::ElasticLoadBalancingV2::LoadBalancer": {
 			tags, set("LoadBalancerAttributes", []object{{"Key": "idle_timeout.timeout_seconds", "Value": "20"}}), set("SecurityGroups", []string{"${ruled}"}), set("Subnets", []string{"${subnet}", "${third subnet}"}),
-			{with: object{"Subnets": nil, "SubnetMappings": []object{{"SubnetId": "${subnet}"}, {"SubnetId": "${other subnet}"}}}},
+			{with: object{"Subnets": nil, "SubnetMappings": []object{{"SubnetId": "${subnet}"}, {"SubnetId": "${third subnet}"}}}},
 			{with: object{"Subnets": nil, "SubnetMappings": []object{{"SubnetId": "${subnet}", "PrivateIPv4Address": "10.0.0.77"}, {"SubnetId": "${other subnet}"}}}, refused: "SubnetMappings/*/PrivateIPv4Address]"},
 			{with: object{"Subnets": nil, "SubnetMappings": []object{{"SubnetId": "${subnet}", "AllocationId": "eipalloc-00000000000000000"}, {"SubnetId": "${other subnet}"}}}, refused: "SubnetMappings/*/AllocationId]"},
 			{with: object{"Subnets": nil, "SubnetMappings": []object{{"SubnetId": "${subnet}", "IPv6Address": "2001:db8::1"}, {"SubnetId": "${other subnet}"}}}, refused: "SubnetMappings/*/IPv6Address]"},
@@ -196,7 +196,7 @@ func nativeSamples(account string) map[string][]sample {
 		},
 		"AWS::RAM::Permission": {tags},
 		"AWS::VpcLattice::ServiceNetwork": {
-			{with: object{"SharingConfig": object{"enabled": false}}, fixed: "SharingConfig]"}, tags, set("AuthType", "NONE"),
+			{with: object{"SharingConfig": object{"enabled": false}}, fixed: "SharingConfig]"}, tags,
 		},
 		"AWS::VpcLattice::Service": {
 			tags, set("AuthType", "AWS_IAM"), refused("The certificate 'arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-0000-0000-00", "CertificateArn", "arn:aws:acm:us-east-1:111122223333:certificate/00000000-0000-0000-0000-000000000000"), set("CustomDomainName", "native.example.com"), set("IdleTimeoutSeconds", 90),

@@ -71,7 +71,8 @@ func loadBalancer() *resource {
 	const attributes, mappings = "LoadBalancerAttributes", "SubnetMappings"
 	r := &resource{once: true, unbuilt: []string{"EnableCapacityReservationProvisionStabilize", "EnablePrefixForIpv6SourceNat",
 		"EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic", "Ipv4IpamPoolId", "MinimumLoadBalancerCapacity", mappings + "/*/AllocationId", mappings + "/*/IPv6Address",
-		mappings + "/*/PrivateIPv4Address", mappings + "/*/SourceNatIpv6Prefix"}}
+		mappings + "/*/PrivateIPv4Address", mappings + "/*/SourceNatIpv6Prefix"},
+		absent: model{"IpAddressType": "ipv4"}, stays: []string{attributes, "SecurityGroups"}}
 	describe := func(c *call, id string) (*elb.LoadBalancer, error) {
 		out, err := do[elb.DescribeLoadBalancersOutput](c, elb.Model, "DescribeLoadBalancers", &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{id}})
 		if err != nil {
@@ -152,6 +153,10 @@ func loadBalancer() *resource {
 			}
 		}
 		// Subnets are shown in two ways, and wanted in the one that is not as it is.
+		replaced := want["Subnets"] != nil && differ(want, have, "Subnets") || want[mappings] != nil && differ(want, have, mappings)
+		if (want["Subnets"] == nil || want[mappings] == nil) && !replaced {
+			return &failure{invalidRequest, "The subnets of a load balancer cannot be taken away."}
+		}
 		for _, property := range []string{"Subnets", mappings} {
 			if want[property] == nil || !differ(want, have, property) {
 				continue
@@ -212,7 +217,9 @@ func (m model) texts(property string) []string {
 
 func balancerTargets() *resource {
 	const attributes = "TargetGroupAttributes"
-	r := &resource{once: true, unbuilt: []string{"TargetControlPort"}}
+	r := &resource{once: true, unbuilt: []string{"TargetControlPort"},
+		absent: model{"HealthCheckPort": "traffic-port", "HealthyThresholdCount": jsonNumber(int32(5)), "UnhealthyThresholdCount": jsonNumber(int32(2))},
+		stays:  []string{attributes, "HealthCheckEnabled", "HealthCheckIntervalSeconds", "HealthCheckPath", "HealthCheckProtocol", "HealthCheckTimeoutSeconds", "Matcher"}}
 	describe := func(c *call, id string) (*elb.TargetGroup, error) {
 		out, err := do[elb.DescribeTargetGroupsOutput](c, elb.Model, "DescribeTargetGroups", &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{id}})
 		if err != nil {
@@ -380,7 +387,7 @@ func balancerTargets() *resource {
 
 func balancerListener() *resource {
 	const attributes = "ListenerAttributes"
-	r := &resource{once: true}
+	r := &resource{once: true, stays: []string{attributes, "Port", "Protocol"}}
 	modify := func(c *call, id string, entries map[string]string) error {
 		if len(entries) == 0 {
 			return nil

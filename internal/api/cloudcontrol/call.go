@@ -23,6 +23,9 @@ type resource struct {
 	// unbuilt are properties whose effect is not built, and lasting those that nothing changes though the schema lets them
 	// change. Both are paths as in schemas; what asks for them is refused.
 	unbuilt, lasting []string
+	// absent is what properties go back to when a patch takes them away, and stays are those that nothing takes away.
+	absent model
+	stays  []string
 	// kind is how the API's errors call resources of the type.
 	kind string
 	// create makes the resource and tells its identifier by call.made.

@@ -11,7 +11,7 @@ import (
 )
 
 func vpcEndpoint() *resource {
-	r := &resource{}
+	r := &resource{absent: model{"IpAddressType": "ipv4", "PrivateDnsEnabled": false}, stays: []string{"DnsOptions", "SecurityGroupIds", "SubnetIds"}}
 	describe := func(c *call, id string) (*ec2.VpcEndpoint, error) {
 		out, err := do[ec2.DescribeVpcEndpointsOutput](c, ec2.Model, "DescribeVpcEndpoints", &ec2.DescribeVpcEndpointsInput{VpcEndpointIds: []string{id}})
 		if err != nil {

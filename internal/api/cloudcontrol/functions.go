@@ -46,7 +46,9 @@ func inlineCode(source, runtime string) ([]byte, error) {
 
 func functionResource() *resource {
 	const code, concurrency, loop, management = "Code", "ReservedConcurrentExecutions", "RecursiveLoop", "RuntimeManagementConfig"
-	r := &resource{once: true, lasting: []string{"Architectures"}, unbuilt: []string{"CodeSigningConfigArn", "FunctionScalingConfig", "PublishToLatestPublished"}}
+	r := &resource{once: true, lasting: []string{"Architectures"}, unbuilt: []string{"CodeSigningConfigArn", "FunctionScalingConfig", "PublishToLatestPublished"},
+		stays: []string{"Handler", "Runtime"}, absent: model{"EphemeralStorage": map[string]any{"Size": jsonNumber(int32(512))}, "MemorySize": jsonNumber(int32(128)), "Timeout": jsonNumber(int32(3)),
+			"TracingConfig": map[string]any{"Mode": "PassThrough"}, loop: "Terminate", management: map[string]any{"UpdateRuntimeOn": "Auto"}}}
 	get := func(c *call, id string) (*lambda.GetFunctionOutput, error) {
 		return do[lambda.GetFunctionOutput](c, lambda.Model, "GetFunction", &lambda.GetFunctionInput{FunctionName: &id})
 	}
@@ -188,6 +190,8 @@ func functionResource() *resource {
 				changed[name] = map[string]any{"SubnetIds": []any{}, "SecurityGroupIds": []any{}}
 			case name == "Description":
 				changed[name] = ""
+			case name == "LoggingConfig":
+				changed[name] = map[string]any{"LogFormat": "Text", "LogGroup": "/aws/lambda/" + id}
 			}
 		}
 		if len(changed) > 0 {

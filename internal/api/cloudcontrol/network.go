@@ -102,7 +102,7 @@ func pages[T any](next func(token *string) ([]T, *string, error)) ([]T, error) {
 func by(name, value string) ec2.Filter { return ec2.Filter{Name: &name, Values: []string{value}} }
 
 func vpcResource() *resource {
-	r := &resource{once: true}
+	r := &resource{once: true, absent: model{"EnableDnsSupport": true, "EnableDnsHostnames": false, "InstanceTenancy": "default"}}
 	show := func(c *call, v ec2.Vpc) (model, error) {
 		m := withTags(r, v, v.Tags, ec2Tag)
 		for property, attribute := range map[string]string{"EnableDnsSupport": "enableDnsSupport", "EnableDnsHostnames": "enableDnsHostnames"} {
@@ -248,7 +248,9 @@ func settled(state *string) *string {
 
 func subnetResource() *resource {
 	const names = "PrivateDnsNameOptionsOnLaunch"
-	r := &resource{once: true, unbuilt: []string{"EnableLniAtDeviceIndex", "Ipv6CidrBlock"}}
+	r := &resource{once: true, unbuilt: []string{"EnableLniAtDeviceIndex", "Ipv6CidrBlock"}, absent: model{"MapPublicIpOnLaunch": false,
+		"AssignIpv6AddressOnCreation": false, "EnableDns64": false,
+		names: map[string]any{"HostnameType": "ip-name", "EnableResourceNameDnsARecord": false, "EnableResourceNameDnsAAAARecord": false}}}
 	describe := func(c *call, id string) (*ec2.Subnet, error) {
 		out, err := do[ec2.DescribeSubnetsOutput](c, ec2.Model, "DescribeSubnets", &ec2.DescribeSubnetsInput{SubnetIds: []string{id}})
 		if err != nil {

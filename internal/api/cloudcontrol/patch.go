@@ -57,6 +57,11 @@ func (a *API) patched(r *resource, have model, document string) (model, error) {
 	if err := r.built(want, have); err != nil {
 		return nil, err
 	}
+	for name, value := range r.absent {
+		if _, kept := want[name]; !kept && have[name] != nil {
+			want[name] = value
+		}
+	}
 	for _, path := range t.ReadOnly {
 		schema.Drop(want, path)
 	}
@@ -76,6 +81,15 @@ func (r *resource) built(want, have model) error {
 		return fault.New(fault.Invalid, "InvalidRequestException", "The properties %s of %s are not built.", pointers(unbuilt), r.schema.Name)
 	case have == nil:
 		return nil
+	}
+	var gone []string
+	for _, name := range r.stays {
+		if _, kept := want[name]; !kept && have[name] != nil {
+			gone = append(gone, name)
+		}
+	}
+	if len(gone) > 0 {
+		return fault.New(fault.Invalid, "InvalidRequestException", "The properties %s of %s cannot be taken away.", pointers(gone), r.schema.Name)
 	}
 	if changed := changes(r.lasting, have, want); len(changed) > 0 {
 		return fault.New(fault.Invalid, "InvalidRequestException", "The properties %s of %s cannot be changed once it is created.", pointers(changed), r.schema.Name)

@@ -58,7 +58,7 @@ func policyObject(text *string) any {
 
 func roleResource() *resource {
 	const trust, inline, attached = "AssumeRolePolicyDocument", "Policies", "ManagedPolicyArns"
-	r := &resource{once: true}
+	r := &resource{once: true, absent: model{"MaxSessionDuration": jsonNumber(int32(3600))}}
 	policiesOf := func(m model) map[string]*string {
 		items, _ := m[inline].([]any)
 		out := map[string]*string{}

@@ -116,7 +116,7 @@ func serviceNetwork(l Lattice) *resource {
 }
 
 func latticeService(l Lattice) *resource {
-	r := &resource{kind: lattice.KindService.Type}
+	r := &resource{kind: lattice.KindService.Type, absent: model{"IdleTimeoutSeconds": jsonNumber(int32(60))}}
 	get := func(c *call, id string) (*vpclattice.GetServiceOutput, error) {
 		return ask(c, "GetService", l.GetService, &vpclattice.GetServiceInput{ServiceIdentifier: &id})
 	}

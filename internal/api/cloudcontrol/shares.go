@@ -66,7 +66,7 @@ func sharePermission() *resource {
 }
 
 func resourceShare() *resource {
-	r := &resource{unbuilt: []string{"ResourceShareConfiguration/ExclusiveAccountAccess", "Sources"}}
+	r := &resource{unbuilt: []string{"ResourceShareConfiguration/ExclusiveAccountAccess", "Sources"}, absent: model{"AllowExternalPrincipals": true}}
 	find := func(c *call, arns []string) ([]ram.ResourceShare, error) {
 		return pages(func(token *string) ([]ram.ResourceShare, *string, error) {
 			out, err := do[ram.GetResourceSharesOutput](c, ram.Model, "GetResourceShares", &ram.GetResourceSharesInput{ResourceOwner: new("SELF"), ResourceShareArns: arns, NextToken: token})
