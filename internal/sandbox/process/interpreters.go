@@ -41,11 +41,12 @@ func loop(in sandbox.Interpreter) (name string, text []byte) {
 	return "", nil
 }
 
-// Each language's programs say where they really are: what is on the PATH may be a wrapper. Python's compile the loop, which they are
-// given the text of and its name, since every instance would do so again. The header of what is compiled says that no source is looked for.
+// Each language's programs say where they really are: what is on the PATH may be a wrapper. Python's compile the loop, whose text they are
+// given, since every instance would do so again. The header of what is compiled says that no source is looked for, and so does the name in it:
+// Pythons before 3.10 read what is named to show the lines of a stack, and fail of what is no text.
 const (
 	askPython = `import base64, importlib.util, json, marshal, os, platform, sys
-loop = importlib.util.MAGIC_NUMBER + b"\1" + bytes(11) + marshal.dumps(compile(sys.stdin.buffer.read(), sys.argv[1], "exec"))
+loop = importlib.util.MAGIC_NUMBER + b"\1" + bytes(11) + marshal.dumps(compile(sys.stdin.buffer.read(), "<bootstrap>", "exec"))
 print(json.dumps({"version": platform.python_version(), "path": os.path.realpath(sys.executable),
 	"prefixes": [os.path.realpath(p) for p in (sys.base_prefix, sys.base_exec_prefix)], "loop": base64.b64encode(loop).decode()}))`
 	askNode = `console.log(JSON.stringify({version: process.version, path: require("fs").realpathSync(process.execPath), prefixes: []}))`
@@ -120,7 +121,7 @@ func FindInterpreters(ctx context.Context, private ...string) []sandbox.Interpre
 
 // ask runs an interpreter to learn its version and place.
 func ask(ctx context.Context, l sandbox.Language, path string) (sandbox.Interpreter, bool) {
-	args := []string{"-I", "-c", askPython, pythonLoop}
+	args := []string{"-I", "-c", askPython}
 	if l == sandbox.Node {
 		args = []string{"-e", askNode}
 	}

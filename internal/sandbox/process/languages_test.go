@@ -5,6 +5,7 @@ package process
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -142,10 +143,24 @@ func TestPrivilegedPython(t *testing.T) {
 	old := h.function("old", func(f *sandbox.Function) {
 		f.Runtime, f.Handler, f.Code, f.MemoryMB = "python3.99", "main.handler", code, 256
 	})
+	versions := map[string]*sandbox.Function{}
+	for _, in := range found {
+		runtime := fmt.Sprintf("python%d.%d", in.Version.Major, in.Version.Minor)
+		if in.Version.Minor >= 7 && versions[runtime] == nil {
+			versions[runtime] = h.function(strings.ReplaceAll(runtime, ".", "-"), func(f *sandbox.Function) {
+				f.Runtime, f.Handler, f.Code, f.MemoryMB = runtime, "main.handler", code, 256
+			})
+		}
+	}
 	h.ready()
 
 	text, _ := h.succeeds(f, `{}`)
 	checkContext(t, text, "python3.12", f)
+	for runtime, f := range versions {
+		if r, _ := h.fails(f, `{"do":"raise"}`); r.ErrorType != "ValueError" || !strings.Contains(strings.Join(r.StackTrace, ""), "/var/task/main.py") {
+			t.Errorf("%s: %+v", runtime, r)
+		}
+	}
 	if text, _ := h.succeeds(f, `{"do":"import"}`); text != `"from the layer"` {
 		t.Error(text)
 	}
@@ -183,7 +198,7 @@ func TestPrivilegedPython(t *testing.T) {
 		if r.ErrorType != tc.errorType || !strings.Contains(r.ErrorMessage, tc.message) || !strings.Contains(strings.Join(r.StackTrace, ""), tc.stack) {
 			t.Errorf("%s %s: %+v", tc.f.Name(), tc.payload, r)
 		}
-		if strings.Contains(strings.Join(r.StackTrace, ""), "bootstrap.") {
+		if strings.Contains(strings.Join(r.StackTrace, ""), "bootstrap") {
 			t.Errorf("the loop shows in %v", r.StackTrace)
 		}
 		if !strings.Contains(tail, tc.log) {

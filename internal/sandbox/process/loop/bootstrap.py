@@ -173,7 +173,7 @@ def frames(error):
     """The stack of the function's own code, without this file's and the import machinery's frames."""
     import traceback
     kept = [f for f in traceback.extract_tb(error.__traceback__)
-            if f.filename != __file__ and not f.filename.startswith("<frozen importlib") and "/importlib/" not in f.filename]
+            if f.filename != frames.__code__.co_filename and not f.filename.startswith("<frozen importlib") and "/importlib/" not in f.filename]
     return traceback.format_list(kept)
 
 
