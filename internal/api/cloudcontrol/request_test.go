@@ -271,8 +271,8 @@ func TestListResourceRequests(t *testing.T) {
 	_, err = w.GetResourceRequestStatus(w.as(account), &model.GetResourceRequestStatusInput{RequestToken: &made[0]})
 	w.refused(err, "RequestTokenNotFoundException", "")
 	w.restart()
-	for state.ResourceRequests.Len(w.view.Snapshot()) > 0 {
-		if _, err := w.view.After(t.Context(), w.view.Snapshot().Rev); err != nil && state.ResourceRequests.Len(w.view.Snapshot()) > 0 {
+	for s := w.view.Snapshot(); state.ResourceRequests.Len(s) > 0; s = w.view.Snapshot() {
+		if _, err := w.view.After(t.Context(), s.Rev); err != nil {
 			t.Fatal("old requests stay")
 		}
 	}
