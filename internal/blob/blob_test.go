@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -209,6 +211,45 @@ func (size) Mode() fs.FileMode  { return 0 }
 func (size) ModTime() time.Time { return time.Time{} }
 func (size) IsDir() bool        { return false }
 func (size) Sys() any           { return nil }
+
+// written is an archive whose reader looks, while the file is there and not whole, whether a process could be forked.
+type written struct {
+	memory
+	file         string
+	looks, forks int
+}
+
+func (w *written) ReadAt(p []byte, at int64) (int, error) {
+	if _, err := os.Stat(w.file); err == nil {
+		w.looks++
+		if syscall.ForkLock.TryLock() {
+			w.forks++
+			syscall.ForkLock.Unlock()
+		}
+	}
+	return w.memory.ReadAt(p, at)
+}
+
+// TestExtractExecutable sees that nothing is forked while a program is written: the child would have it open for writing until its
+// exec, and starting the program would fail meanwhile.
+func TestExtractExecutable(t *testing.T) {
+	random := make([]byte, 1<<16)
+	if _, err := rand.Read(random); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	w := &written{memory: memory{bytes.NewReader(archive(t, entry{name: "bootstrap", data: string(random), mode: 0o755}))}, file: filepath.Join(dir, "bootstrap")}
+	if err := extract(t.Context(), w, dir, 1<<20, 10); err != nil {
+		t.Fatal(err)
+	}
+	if w.looks == 0 || w.forks > 0 {
+		t.Errorf("looked %d times while the file was written, and %d times a process could have been forked", w.looks, w.forks)
+	}
+	if !syscall.ForkLock.TryLock() {
+		t.Fatal("nothing can be forked any more")
+	}
+	syscall.ForkLock.Unlock()
+}
 
 func TestExtractRefusals(t *testing.T) {
 	bomb := archive(t, entry{name: "zeros", data: strings.Repeat("\x00", 1<<20)})

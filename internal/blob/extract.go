@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"trellis/internal/fault"
 )
@@ -134,6 +135,10 @@ func (x *extraction) entry(e *zip.File) error {
 	perm := fs.FileMode(0o444)
 	if mode&0o111 != 0 {
 		perm = 0o555
+		// A process that is forked meanwhile would hold the file open for writing until its exec, and until then nobody could
+		// execute what is in it.
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
 	}
 	if err := x.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return conflict(name, err)

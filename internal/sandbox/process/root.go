@@ -88,12 +88,17 @@ func discard(path string) error {
 	return os.Remove(path)
 }
 
-// clone returns a copy of a root that is mounted nowhere yet.
+// clone returns a copy of a root that is mounted nowhere yet, to be read only. The root itself cannot be made so: a process that
+// was forked while one of its files was written holds that file until its exec, and the kernel then says that the mount is busy.
 func (r *roots) clone(path string) (f *os.File, err error) {
 	err = r.Do(func() error {
 		fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
 		if err != nil {
 			return fmt.Errorf("copying mounts: %w", err)
+		}
+		if err := setAttr(fd, "", unix.AT_EMPTY_PATH, unix.MOUNT_ATTR_RDONLY); err != nil {
+			unix.Close(fd)
+			return fmt.Errorf("protecting a root: %w", err)
 		}
 		f = os.NewFile(uintptr(fd), "root")
 		return nil
@@ -193,11 +198,9 @@ func populate(path string, spec root) error {
 		return err
 	}
 	if spec.layers != "" {
-		if err := b.bind(spec.layers, sandbox.LayerRoot, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV); err != nil {
-			return err
-		}
+		return b.bind(spec.layers, sandbox.LayerRoot, unix.MOUNT_ATTR_RDONLY|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
 	}
-	return setAttr(unix.AT_FDCWD, path, 0, unix.MOUNT_ATTR_RDONLY)
+	return nil
 }
 
 // builder makes the parts of a root in an empty directory.
