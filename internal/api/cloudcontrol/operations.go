@@ -3,6 +3,7 @@ package cloudcontrol
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"trellis/internal/api/cloudcontrol/schema"
@@ -168,17 +169,8 @@ func (a *API) ListResources(ctx context.Context, in *cloudcontrol.ListResourcesI
 			return nil, invalid("The resource model is not a JSON object: %s", err)
 		}
 	}
-	for _, name := range r.schema.ListBy {
-		v, _ := r.schema.Model.Property(name)
-		if value := by.text(name); by[name] != nil && (value == nil || !a.checker.Matches(v, *value)) {
-			return nil, broken([]string{"#/" + name + ": failed validation constraint for keyword [pattern]"})
-		}
-	}
-	for _, name := range r.schema.ListRequired {
-		if by.text(name) == nil {
-			return nil, fault.New(fault.Invalid, "InvalidRequestException", "Missing or invalid ResourceModel property in %s list handler request input. Required property: [%s]",
-				r.schema.Name, name)
-		}
+	if err := a.listable(r.schema, by); err != nil {
+		return nil, err
 	}
 	size := int32(defaultPage)
 	if in.MaxResults != nil {
@@ -194,4 +186,33 @@ func (a *API) ListResources(ctx context.Context, in *cloudcontrol.ListResourcesI
 		out.ResourceDescriptions = append(out.ResourceDescriptions, cloudcontrol.ResourceDescription{Identifier: &id, Properties: new(m.json())})
 	}
 	return out, nil
+}
+
+// listable refuses a model that resources of the type cannot be listed by.
+func (a *API) listable(t *schema.Type, by model) error {
+	if found := a.checker.CheckListing(t, by); len(found) > 0 {
+		return broken(found)
+	}
+	required := func(name string) error {
+		return fault.New(fault.Invalid, "InvalidRequestException", "Missing or invalid ResourceModel property in %s list handler request input. Required property: [%s]",
+			t.Name, name)
+	}
+	for _, name := range t.ListRequired {
+		if by[name] == nil {
+			return required(name)
+		}
+	}
+	named := 0
+	for _, name := range t.ListOne {
+		if items, list := by[name].([]any); by[name] != nil && (!list || len(items) > 0) {
+			named++
+		}
+	}
+	switch {
+	case named > 1:
+		return broken([]string{fmt.Sprintf("#: %d subschemas matched instead of one", named)})
+	case named < min(1, len(t.ListOne)):
+		return required(strings.Join(t.ListOne, "] or ["))
+	}
+	return nil
 }

@@ -24,6 +24,7 @@ func NewChecker(types []Type) *Checker {
 	c := &Checker{map[string]func() (*pattern, error){}}
 	for i := range types {
 		c.collect(&types[i].Model)
+		c.collect(&types[i].ListBy)
 	}
 	return c
 }
@@ -50,6 +51,11 @@ func (c *Checker) matches(text, s string) bool {
 // without the offending value. Numbers of the model must be json.Number.
 func (c *Checker) Check(t *Type, model map[string]any) []string {
 	return c.value("#", &t.Model, model, nil)
+}
+
+// CheckListing returns a message for each way in which a model is none that resources of the type can be listed by.
+func (c *Checker) CheckListing(t *Type, by map[string]any) []string {
+	return c.value("#", &t.ListBy, by, nil)
 }
 
 // Matches reports whether a text fits the pattern and length of a property.

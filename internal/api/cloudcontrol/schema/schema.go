@@ -71,8 +71,10 @@ type Type struct {
 	TagOnCreate, TagUpdatable bool
 	// Handlers are the operations that the type supports: create, read, update, delete, list.
 	Handlers []string
-	// ListBy are the properties that a listing can be about, ListRequired those it must name.
-	ListBy, ListRequired []string
+	// ListBy is what a listing can be about: ListRequired are the properties that it must name, ListOne those of which it
+	// must name one and no more.
+	ListBy                Value
+	ListRequired, ListOne []string
 }
 
 // At returns what a path names in a model, and whether it is there.

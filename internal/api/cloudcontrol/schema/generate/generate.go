@@ -31,10 +31,7 @@ type document struct {
 }
 
 type handler struct {
-	Schema struct {
-		Properties map[string]json.RawMessage `json:"properties"`
-		Required   []string                   `json:"required"`
-	} `json:"handlerSchema"`
+	Schema *value `json:"handlerSchema"`
 }
 
 type value struct {
@@ -158,9 +155,27 @@ func (w *writer) typ() {
 		w.printf("TagProperty: %q, TagOnCreate: %t, TagUpdatable: %t,\n", w.paths([]string{d.Tagging.TagProperty})[0], d.Tagging.TagOnCreate, d.Tagging.TagUpdatable)
 	}
 	w.list("Handlers", slices.Sorted(maps.Keys(d.Handlers)))
-	w.list("ListBy", slices.Sorted(maps.Keys(d.Handlers["list"].Schema.Properties)))
-	w.list("ListRequired", d.Handlers["list"].Schema.Required)
+	if by := d.Handlers["list"].Schema; by != nil {
+		w.listing(by)
+	}
 	w.printf("},\n")
+}
+
+// listing writes what a listing can be about.
+func (w *writer) listing(by *value) {
+	w.printf("ListBy: Value{")
+	w.value(&value{Type: "object", Properties: by.Properties}, nil)
+	w.printf("},\n")
+	w.list("ListRequired", by.Required)
+	var one []string
+	for _, choice := range by.OneOf {
+		if len(choice.Required) != 1 || len(choice.Properties) > 0 {
+			w.fail("a choice of a listing is not understood")
+			return
+		}
+		one = append(one, choice.Required[0])
+	}
+	w.list("ListOne", one)
 }
 
 // paths turns pointers such as /properties/Config/Port into paths. A * stands for every item of a list.
@@ -189,6 +204,9 @@ func (w *writer) value(v *value, within []string) {
 	if v.Ref != "" {
 		name, ok := strings.CutPrefix(v.Ref, "#/definitions/")
 		target := w.doc.Definitions[name]
+		if property, own := strings.CutPrefix(v.Ref, "resource-schema.json#/properties/"); own {
+			name, ok, target = property, true, w.doc.Properties[property]
+		}
 		if !ok || target == nil || slices.Contains(within, name) {
 			w.fail("the reference %q is not understood", v.Ref)
 			return

@@ -21,7 +21,8 @@ const house = `{
       {"type": "object", "additionalProperties": false, "properties": {"Wood": {"type": "integer"}}, "required": ["Wood"]}]}, "Size": {"type": "number"}},
   "required": ["Name"], "readOnlyProperties": ["/properties/Arn"], "createOnlyProperties": ["/properties/Plan/Roof"],
   "primaryIdentifier": ["/properties/Arn"], "additionalIdentifiers": [["/properties/Name"]],
-  "handlers": {"read": {}, "list": {"handlerSchema": {"properties": {"Name": {}}, "required": ["Name"]}}},
+  "handlers": {"read": {}, "list": {"handlerSchema": {"properties": {"Name": {"$ref": "resource-schema.json#/properties/Name"},
+    "Arns": {"type": "array", "items": {"$ref": "resource-schema.json#/properties/Arn"}}}, "required": ["Name"], "oneOf": [{"required": ["Name"]}, {"required": ["Arns"]}]}}},
   "tagging": {"taggable": true, "tagProperty": "/properties/Tags", "tagOnCreate": true}}`
 
 func TestGenerate(t *testing.T) {
@@ -40,7 +41,8 @@ func TestGenerate(t *testing.T) {
 		`{"Year", Value{Kind: Integer, Enum: []string{"1", "20"}}}`, `{"Size", Value{Kind: Number}}`, `{"Sold", Value{Kind: Boolean}}`,
 		`ReadOnly: []string{"Arn"}, CreateOnly: []string{"Plan/Roof"}, Identifier: []string{"Arn"}, Alternatives: [][]string{{"Name"}},`,
 		`TagProperty: "Tags", TagOnCreate: true, TagUpdatable: false,`,
-		`Handlers: []string{"list", "read"}, ListBy: []string{"Name"}, ListRequired: []string{"Name"},`,
+		`Handlers: []string{"list", "read"}, ListBy: Value{Kind: Object, Properties: []Property{ {"Arns", Value{Kind: Array, Items: &Value{Kind: String, Pattern: ` + "`^arn$`" + `}}}, ` +
+			`{"Name", Value{Kind: String, Max: 8, HasMax: true, Enum: []string{"a", "b"}}}, }, Open: true}, ListRequired: []string{"Name"}, ListOne: []string{"Name", "Arns"},`,
 		`var Known = []string{ "A::B::Other", }`,
 	} {
 		if !strings.Contains(text, want) {
@@ -58,6 +60,8 @@ func TestGenerateRefuses(t *testing.T) {
 		"no such type":      change("A::B::House", "A::B::Hut"),
 		"unknown type":      change(`"type": "boolean"`, `"type": "door"`),
 		"unknown reference": change("#/definitions/Door", "#/definitions/Window"),
+		"unknown property":  change("resource-schema.json#/properties/Arn", "resource-schema.json#/properties/Window"),
+		"unknown choice":    change(`{"required": ["Arns"]}`, `{"required": ["Arns", "Name"]}`),
 		"circle":            change(`"type": "integer", "minimum": 0, "maximum": 9`, `"$ref": "#/definitions/Door"`),
 		"escaped pointer":   change("/properties/Plan/Roof", "/properties/Plan~1Roof"),
 		"no JSON":           "{",
