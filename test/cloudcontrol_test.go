@@ -39,8 +39,8 @@ type nativeResource struct {
 	fixed object
 	// refused is a property with a value it does not have, which its schema lets change and its API does not.
 	refused object
-	// list is the model a listing needs; unlisted types have none.
-	list     object
+	// lists are the models that a listing can be about, none where it needs none; unlisted types have no listing.
+	lists    []object
 	unlisted bool
 	// kept resources cannot be deleted, or go with another.
 	kept bool
@@ -292,44 +292,59 @@ func (n *native) remove(r nativeResource) {
 		n.Errorf("%s %s after its end: %v", r.name, id, err)
 	}
 	n.listed(r, false)
-	event, err := n.follow(must(n.T, n.cloudcontrol.DeleteResource, &cloudcontrol.DeleteResourceInput{TypeName: &r.typ, Identifier: &id}).ProgressEvent, nil)
-	if err == nil || event.ErrorCode != types.HandlerErrorCodeNotFound {
-		n.Errorf("%s deleted twice: %v", r.name, err)
+	n.failed(r.name+" deleted twice", n.deleting(r.typ, id), types.HandlerErrorCodeNotFound, "Resource of type '"+r.typ+"' with identifier '"+id+"' was not found.")
+	if err := n.update(r, put("Tags", tag("Stage", "three"))); r.changes() && (!errors.As(err, &api) || api.ErrorCode() != "ResourceNotFoundException") {
+		n.Errorf("%s changed after its end: %v", r.name, err)
 	}
 }
 
-// listed holds a listing to having the resource, or not.
+// listed holds every listing to having the resource, or not.
 func (n *native) listed(r nativeResource, want bool) {
 	n.Helper()
-	if r.unlisted {
-		return
+	lists := r.lists
+	if lists == nil && !r.unlisted {
+		lists = []object{nil}
 	}
-	in := &cloudcontrol.ListResourcesInput{TypeName: &r.typ}
-	if r.list != nil {
-		in.ResourceModel = aws.String(n.fill(r.list))
-	}
-	found := false
-	for p := cloudcontrol.NewListResourcesPaginator(n.cloudcontrol, in); p.HasMorePages(); {
-		page, err := p.NextPage(n.Context())
-		if err != nil {
-			// What the listing is about may be gone with it.
-			if want {
-				n.Errorf("list %s: %v", r.name, err)
-			}
-			return
+	for _, by := range lists {
+		found, err := n.listing(r.typ, by)
+		// What the listing is about may be gone with it.
+		if err != nil && want {
+			n.Errorf("list %s by %s: %v", r.name, n.fill(by), err)
 		}
-		for _, d := range page.ResourceDescriptions {
-			found = found || aws.ToString(d.Identifier) == n.ids[r.name]
-			var model object
-			if err := json.Unmarshal([]byte(aws.ToString(d.Properties)), &model); err != nil {
-				n.Errorf("list %s: %v", r.name, err)
-			}
+		if _, has := found[n.ids[r.name]]; err == nil && has != want {
+			n.Errorf("the listing of %s by %s has %s: %t", r.typ, n.fill(by), r.name, has)
+		}
+		for _, model := range found {
 			n.hides(r, model)
 		}
 	}
-	if found != want {
-		n.Errorf("the listing of %s has %s: %t", r.typ, r.name, found)
+}
+
+// listing is a listing of a type, by identifiers. No identifier is there twice.
+func (n *native) listing(typ string, by object) (map[string]object, error) {
+	in := &cloudcontrol.ListResourcesInput{TypeName: &typ}
+	if by != nil {
+		in.ResourceModel = aws.String(n.fill(by))
 	}
+	found := map[string]object{}
+	for p := cloudcontrol.NewListResourcesPaginator(n.cloudcontrol, in); p.HasMorePages(); {
+		page, err := p.NextPage(n.Context())
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range page.ResourceDescriptions {
+			id := aws.ToString(d.Identifier)
+			if found[id] != nil {
+				return nil, fmt.Errorf("%s is there twice", id)
+			}
+			var model object
+			if err := json.Unmarshal([]byte(aws.ToString(d.Properties)), &model); err != nil {
+				return nil, err
+			}
+			found[id] = model
+		}
+	}
+	return found, nil
 }
 
 func tag(key, value string) []object { return []object{{"Key": key, "Value": value}} }
@@ -366,7 +381,7 @@ func (n *native) memberAccount(root string) {
 	n.ids["member"] = n.create(member)
 	n.listed(member, true)
 	n.asked(member, nil)
-	n.show(member, object{"AccountName": "native member", "Email": "member@example.com", "ParentIds": []string{unit}, "Tags": tag("Stage", "one"), "Status": "ACTIVE"})
+	n.show(member, object{"AccountName": "native member", "Email": "member@" + root + ".example.com", "ParentIds": []string{unit}, "Tags": tag("Stage", "one"), "Status": "ACTIVE"})
 	for _, step := range []struct {
 		change []object
 		shows  object
@@ -395,16 +410,10 @@ func (n *native) memberAccount(root string) {
 	n.show(member, object{"Status": "SUSPENDED"})
 }
 
-// refusals are of what other resources need, and of what only S3 could hold.
+// refusals are of what only S3 could hold.
 func (n *native) refusals() {
 	n.Helper()
-	vpc := n.create(nativeResource{name: "held", typ: "AWS::EC2::VPC", desired: object{"CidrBlock": "10.7.0.0/16"}})
-	n.create(nativeResource{name: "holder", typ: "AWS::EC2::Subnet", desired: object{"VpcId": vpc, "CidrBlock": "10.7.0.0/24"}})
-	event, _ := n.follow(must(n.T, n.cloudcontrol.DeleteResource, &cloudcontrol.DeleteResourceInput{TypeName: aws.String("AWS::EC2::VPC"), Identifier: &vpc}).ProgressEvent, nil)
-	if event.ErrorCode != types.HandlerErrorCodeInvalidRequest || !strings.Contains(aws.ToString(event.StatusMessage), "has dependencies and cannot be deleted. (Service: EC2, Status Code: 400") {
-		n.Errorf("a VPC with a subnet: %s: %s", event.ErrorCode, aws.ToString(event.StatusMessage))
-	}
-	event, _ = n.follow(must(n.T, n.cloudcontrol.CreateResource, &cloudcontrol.CreateResourceInput{TypeName: aws.String("AWS::Lambda::LayerVersion"),
+	event, _ := n.follow(must(n.T, n.cloudcontrol.CreateResource, &cloudcontrol.CreateResourceInput{TypeName: aws.String("AWS::Lambda::LayerVersion"),
 		DesiredState: aws.String(`{"LayerName":"native","Content":{"S3Bucket":"bucket","S3Key":"key"}}`)}).ProgressEvent, nil)
 	if event.ErrorCode != types.HandlerErrorCodeInvalidRequest || !strings.Contains(aws.ToString(event.StatusMessage), "NoSuchBucket") {
 		n.Errorf("a layer from S3: %s: %s", event.ErrorCode, aws.ToString(event.StatusMessage))
@@ -424,7 +433,7 @@ func (n *native) publishLayer() string {
 // layers takes a layer version and its permissions through their lives.
 func (n *native) layers() {
 	n.Helper()
-	layer := nativeLayer()
+	layer := nativeLayer(n.id)
 	n.know(layer, n.publishLayer())
 	n.listed(layer, true)
 	n.show(layer, layer.shows)

@@ -243,7 +243,7 @@ func nativeSamples(account string) map[string][]sample {
 		"AWS::Lambda::LayerVersionPermission":    {set("OrganizationId", "o-aaaaaaaaaa")},
 		"AWS::Organizations::Account":            {{with: object{"RoleName": "Steward", "Email": "steward@example.com"}, fixed: "cannot update"}},
 		"AWS::VpcLattice::DomainVerification":    {tags},
-		"AWS::Organizations::Organization":       {{with: object{"FeatureSet": "CONSOLIDATED_BILLING"}, fixed: "all features keeps them"}},
+		"AWS::Organizations::Organization":       {{with: object{"FeatureSet": "CONSOLIDATED_BILLING"}, fixed: "Update between ALL and CONSOLIDATED_BILLING feature set mode is not supported."}},
 		"AWS::Organizations::OrganizationalUnit": {tags},
 	}
 }

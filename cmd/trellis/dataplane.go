@@ -234,6 +234,11 @@ func (l *lateHandler) Do(ctx context.Context, api *model.Service, operation stri
 	return h.Do(ctx, api, operation, in)
 }
 
+// Outcome is the code and the HTTP status with which an API answers an error.
+func (*lateHandler) Outcome(api *model.Service, e *fault.Error) (code string, status int) {
+	return aws.Outcome(api, e)
+}
+
 // explanation says in words how a request was decided.
 func explanation(e *proxy.Explanation) admin.Explanation {
 	out := admin.Explanation{RequestID: e.RequestID}

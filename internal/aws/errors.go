@@ -244,6 +244,12 @@ func outcomeOf(m *model.Service, e *fault.Error) outcome {
 	return outcome{e.Code, o.status}
 }
 
+// Outcome is the code and the HTTP status with which an API answers an error.
+func Outcome(m *model.Service, e *fault.Error) (code string, status int) {
+	o := outcomeOf(m, e)
+	return o.code, o.status
+}
+
 // asFault is the error that is answered. What is not a fault is not shown.
 func asFault(err error) *fault.Error {
 	var e *fault.Error

@@ -3,6 +3,7 @@ package cloudcontrol
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -48,6 +49,9 @@ func logGroup() *resource {
 		name := new(cmp.Or(str(want.text("LogGroupName")), *c.nameOf(want)))
 		_, err := do[logs.CreateLogGroupOutput](c, logs.Model, "CreateLogGroup", &logs.CreateLogGroupInput{LogGroupName: name,
 			LogGroupClass: want.text("LogGroupClass"), DeletionProtectionEnabled: want.flag(protection), Tags: want.tags()})
+		if fault.Is(err, fault.Exists) {
+			return r.taken(model{"/properties/LogGroupName": *name}.json())
+		}
 		if err == nil {
 			c.made(name)
 		}
@@ -184,11 +188,7 @@ func organization() *resource {
 		if !differ(want, have, "FeatureSet") {
 			return nil
 		}
-		if str(want.text("FeatureSet")) != "ALL" {
-			return &failure{invalidRequest, "An organization with all features keeps them."}
-		}
-		_, err := do[organizations.EnableAllFeaturesOutput](c, organizations.Model, "EnableAllFeatures", &organizations.EnableAllFeaturesInput{})
-		return err
+		return &failure{invalidRequest, "Update between ALL and CONSOLIDATED_BILLING feature set mode is not supported."}
 	}
 	r.remove = func(c *call, id string) error {
 		if _, err := r.read(c, id); err != nil {
@@ -251,6 +251,10 @@ func organizationalUnit() *resource {
 	return r
 }
 
+// accountFailures are what the reasons mean why no account was created.
+var accountFailures = map[string]string{"EMAIL_ALREADY_EXISTS": alreadyExists, "GOVCLOUD_ACCOUNT_ALREADY_EXISTS": alreadyExists,
+	"ACCOUNT_LIMIT_EXCEEDED": limitExceeded, "INVALID_ADDRESS": invalidRequest, "INVALID_EMAIL": invalidRequest}
+
 // memberAccount is an account of an organization. To delete it is to close it.
 func memberAccount() *resource {
 	const parents = "ParentIds"
@@ -301,7 +305,8 @@ func memberAccount() *resource {
 				c.made(s.AccountId)
 				return true, nil
 			case "FAILED":
-				return false, &failure{invalidRequest, "The account could not be created: " + str(s.FailureReason)}
+				code := cmp.Or(accountFailures[str(s.FailureReason)], generalService)
+				return false, &failure{code, fmt.Sprintf("Account creation failed with reason [%s] for request id: %s", str(s.FailureReason), str(s.Id))}
 			}
 			return false, nil
 		})

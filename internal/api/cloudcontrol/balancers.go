@@ -73,12 +73,19 @@ func loadBalancer() *resource {
 		"EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic", "Ipv4IpamPoolId", "MinimumLoadBalancerCapacity", mappings + "/*/AllocationId", mappings + "/*/IPv6Address",
 		mappings + "/*/PrivateIPv4Address", mappings + "/*/SourceNatIpv6Prefix"},
 		absent: model{"IpAddressType": "ipv4"}, stays: []string{attributes, "SecurityGroups"}}
+	balancers := func(c *call, in elb.DescribeLoadBalancersInput) ([]elb.LoadBalancer, error) {
+		return pages(func(token *string) ([]elb.LoadBalancer, *string, error) {
+			in.Marker = token
+			out, err := do[elb.DescribeLoadBalancersOutput](c, elb.Model, "DescribeLoadBalancers", &in)
+			if err != nil {
+				return nil, nil, err
+			}
+			return out.LoadBalancers, out.NextMarker, nil
+		})
+	}
 	describe := func(c *call, id string) (*elb.LoadBalancer, error) {
-		out, err := do[elb.DescribeLoadBalancersOutput](c, elb.Model, "DescribeLoadBalancers", &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{id}})
-		if err != nil {
-			return nil, err
-		}
-		return only(out.LoadBalancers, nil, "One or more load balancers not found")
+		all, err := balancers(c, elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{id}})
+		return only(all, err, "One or more load balancers not found")
 	}
 	show := func(b elb.LoadBalancer) model {
 		m := r.show(b)
@@ -110,15 +117,20 @@ func loadBalancer() *resource {
 			return err
 		}
 		in.Name, in.Tags = c.shortName(want), elbTags(want.tags())
+		there, err := balancers(c, elb.DescribeLoadBalancersInput{Names: []string{*in.Name}})
+		before, err := identifiers(there, err, func(b elb.LoadBalancer) *string { return b.LoadBalancerArn })
+		if err != nil {
+			return err
+		}
 		out, err := do[elb.CreateLoadBalancerOutput](c, elb.Model, "CreateLoadBalancer", &in)
 		if err != nil {
 			return err
 		}
 		b, err := only(out.LoadBalancers, nil, "The load balancer was not made")
-		if err == nil {
-			c.made(b.LoadBalancerArn)
+		if err != nil {
+			return err
 		}
-		return err
+		return r.fresh(c, before, b.LoadBalancerArn)
 	}
 	r.complete = func(c *call, want model) error { return modify(c, c.id, want.entries(attributes)) }
 	r.status = func(c *call, id string) (*string, *string, error) {
@@ -191,13 +203,7 @@ func loadBalancer() *resource {
 		return err
 	}
 	r.list = r.listed(func(c *call, _ model) ([]model, error) {
-		all, err := pages(func(token *string) ([]elb.LoadBalancer, *string, error) {
-			out, err := do[elb.DescribeLoadBalancersOutput](c, elb.Model, "DescribeLoadBalancers", &elb.DescribeLoadBalancersInput{Marker: token})
-			if err != nil {
-				return nil, nil, err
-			}
-			return out.LoadBalancers, out.NextMarker, nil
-		})
+		all, err := balancers(c, elb.DescribeLoadBalancersInput{})
 		return each(all, err, show)
 	})
 	return r
@@ -220,12 +226,19 @@ func balancerTargets() *resource {
 	r := &resource{once: true, unbuilt: []string{"TargetControlPort"},
 		absent: model{"HealthCheckPort": "traffic-port", "HealthyThresholdCount": jsonNumber(int32(5)), "UnhealthyThresholdCount": jsonNumber(int32(2))},
 		stays:  []string{attributes, "HealthCheckEnabled", "HealthCheckIntervalSeconds", "HealthCheckPath", "HealthCheckProtocol", "HealthCheckTimeoutSeconds", "Matcher"}}
+	groups := func(c *call, in elb.DescribeTargetGroupsInput) ([]elb.TargetGroup, error) {
+		return pages(func(token *string) ([]elb.TargetGroup, *string, error) {
+			in.Marker = token
+			out, err := do[elb.DescribeTargetGroupsOutput](c, elb.Model, "DescribeTargetGroups", &in)
+			if err != nil {
+				return nil, nil, err
+			}
+			return out.TargetGroups, out.NextMarker, nil
+		})
+	}
 	describe := func(c *call, id string) (*elb.TargetGroup, error) {
-		out, err := do[elb.DescribeTargetGroupsOutput](c, elb.Model, "DescribeTargetGroups", &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{id}})
-		if err != nil {
-			return nil, err
-		}
-		return only(out.TargetGroups, nil, "One or more target groups not found")
+		all, err := groups(c, elb.DescribeTargetGroupsInput{TargetGroupArns: []string{id}})
+		return only(all, err, "One or more target groups not found")
 	}
 	show := func(g elb.TargetGroup) model {
 		m := r.show(g)
@@ -263,15 +276,20 @@ func balancerTargets() *resource {
 			return err
 		}
 		in.Name, in.Tags = c.shortName(want), elbTags(want.tags())
+		there, err := groups(c, elb.DescribeTargetGroupsInput{Names: []string{*in.Name}})
+		before, err := identifiers(there, err, func(g elb.TargetGroup) *string { return g.TargetGroupArn })
+		if err != nil {
+			return err
+		}
 		out, err := do[elb.CreateTargetGroupOutput](c, elb.Model, "CreateTargetGroup", &in)
 		if err != nil {
 			return err
 		}
 		g, err := only(out.TargetGroups, nil, "The target group was not made")
-		if err == nil {
-			c.made(g.TargetGroupArn)
+		if err != nil {
+			return err
 		}
-		return err
+		return r.fresh(c, before, g.TargetGroupArn)
 	}
 	r.complete = func(c *call, want model) error {
 		if err := modify(c, c.id, want.entries(attributes)); err != nil {
@@ -373,13 +391,7 @@ func balancerTargets() *resource {
 		return err
 	}
 	r.list = r.listed(func(c *call, _ model) ([]model, error) {
-		all, err := pages(func(token *string) ([]elb.TargetGroup, *string, error) {
-			out, err := do[elb.DescribeTargetGroupsOutput](c, elb.Model, "DescribeTargetGroups", &elb.DescribeTargetGroupsInput{Marker: token})
-			if err != nil {
-				return nil, nil, err
-			}
-			return out.TargetGroups, out.NextMarker, nil
-		})
+		all, err := groups(c, elb.DescribeTargetGroupsInput{})
 		return each(all, err, show)
 	})
 	return r
@@ -388,6 +400,16 @@ func balancerTargets() *resource {
 func balancerListener() *resource {
 	const attributes = "ListenerAttributes"
 	r := &resource{once: true, stays: []string{attributes, "Port", "Protocol"}}
+	listeners := func(c *call, in elb.DescribeListenersInput) ([]elb.Listener, error) {
+		return pages(func(token *string) ([]elb.Listener, *string, error) {
+			in.Marker = token
+			out, err := do[elb.DescribeListenersOutput](c, elb.Model, "DescribeListeners", &in)
+			if err != nil {
+				return nil, nil, err
+			}
+			return out.Listeners, out.NextMarker, nil
+		})
+	}
 	modify := func(c *call, id string, entries map[string]string) error {
 		if len(entries) == 0 {
 			return nil
@@ -405,23 +427,25 @@ func balancerListener() *resource {
 			return err
 		}
 		in.Tags = elbTags(want.tags())
+		there, err := listeners(c, elb.DescribeListenersInput{LoadBalancerArn: in.LoadBalancerArn})
+		before, err := identifiers(there, err, func(l elb.Listener) *string { return l.ListenerArn })
+		if err != nil {
+			return err
+		}
 		out, err := do[elb.CreateListenerOutput](c, elb.Model, "CreateListener", &in)
 		if err != nil {
 			return err
 		}
 		l, err := only(out.Listeners, nil, "The listener was not made")
-		if err == nil {
-			c.made(l.ListenerArn)
+		if err != nil {
+			return err
 		}
-		return err
+		return r.fresh(c, before, l.ListenerArn)
 	}
 	r.complete = func(c *call, want model) error { return modify(c, c.id, want.entries(attributes)) }
 	r.read = func(c *call, id string) (model, error) {
-		out, err := do[elb.DescribeListenersOutput](c, elb.Model, "DescribeListeners", &elb.DescribeListenersInput{ListenerArns: []string{id}})
-		if err != nil {
-			return nil, err
-		}
-		l, err := only(out.Listeners, nil, "One or more listeners not found")
+		all, err := listeners(c, elb.DescribeListenersInput{ListenerArns: []string{id}})
+		l, err := only(all, err, "One or more listeners not found")
 		if err != nil {
 			return nil, err
 		}
@@ -462,17 +486,7 @@ func balancerListener() *resource {
 		return err
 	}
 	r.list = r.listed(func(c *call, by model) ([]model, error) {
-		balancer := by.text("LoadBalancerArn")
-		if balancer == nil {
-			return nil, &failure{invalidRequest, "Required property: [LoadBalancerArn]"}
-		}
-		all, err := pages(func(token *string) ([]elb.Listener, *string, error) {
-			out, err := do[elb.DescribeListenersOutput](c, elb.Model, "DescribeListeners", &elb.DescribeListenersInput{LoadBalancerArn: balancer, Marker: token})
-			if err != nil {
-				return nil, nil, err
-			}
-			return out.Listeners, out.NextMarker, nil
-		})
+		all, err := listeners(c, elb.DescribeListenersInput{LoadBalancerArn: by.text("LoadBalancerArn"), ListenerArns: by.texts("ListenerArns")})
 		return each(all, err, func(l elb.Listener) model { return r.show(l) })
 	})
 	return r
@@ -505,12 +519,19 @@ func balancerRule() *resource {
 		}
 		return err
 	}
+	rules := func(c *call, in elb.DescribeRulesInput) ([]elb.Rule, error) {
+		return pages(func(token *string) ([]elb.Rule, *string, error) {
+			in.Marker = token
+			out, err := do[elb.DescribeRulesOutput](c, elb.Model, "DescribeRules", &in)
+			if err != nil {
+				return nil, nil, err
+			}
+			return out.Rules, out.NextMarker, nil
+		})
+	}
 	r.read = func(c *call, id string) (model, error) {
-		out, err := do[elb.DescribeRulesOutput](c, elb.Model, "DescribeRules", &elb.DescribeRulesInput{RuleArns: []string{id}})
-		if err != nil {
-			return nil, err
-		}
-		one, err := only(out.Rules, nil, "One or more rules not found")
+		all, err := rules(c, elb.DescribeRulesInput{RuleArns: []string{id}})
+		one, err := only(all, err, "One or more rules not found")
 		if err != nil {
 			return nil, err
 		}
@@ -540,17 +561,7 @@ func balancerRule() *resource {
 		return err
 	}
 	r.list = r.listed(func(c *call, by model) ([]model, error) {
-		listener := by.text("ListenerArn")
-		if listener == nil {
-			return nil, &failure{invalidRequest, "Required property: [ListenerArn]"}
-		}
-		all, err := pages(func(token *string) ([]elb.Rule, *string, error) {
-			out, err := do[elb.DescribeRulesOutput](c, elb.Model, "DescribeRules", &elb.DescribeRulesInput{ListenerArn: listener, Marker: token})
-			if err != nil {
-				return nil, nil, err
-			}
-			return out.Rules, out.NextMarker, nil
-		})
+		all, err := rules(c, elb.DescribeRulesInput{ListenerArn: by.text("ListenerArn"), RuleArns: by.texts("RuleArns")})
 		return each(all, err, show)
 	})
 	return r

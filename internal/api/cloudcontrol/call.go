@@ -69,6 +69,8 @@ func ask[I, O any](c *call, action string, f func(context.Context, *I) (*O, erro
 // APIs performs operations of the AWS APIs as their clients could.
 type APIs interface {
 	Do(ctx context.Context, api *apimodel.Service, operation string, in any) (any, error)
+	// Outcome is the code and the HTTP status with which an API answers an error.
+	Outcome(api *apimodel.Service, e *fault.Error) (code string, status int)
 }
 
 // do performs an operation of an API for the caller.
@@ -93,6 +95,8 @@ func (r *resource) listed(all func(*call, model) ([]model, error)) func(*call, m
 			return nil, nil, err
 		}
 		slices.SortFunc(found, func(a, b model) int { return strings.Compare(key(a), key(b)) })
+		// What a model names twice is listed once.
+		found = slices.CompactFunc(found, func(a, b model) bool { return key(a) == key(b) })
 		some, next, err := page.Cut(slices.Values(found), key, int(*max), str(token), "")
 		return some, text(next), err
 	}
@@ -100,6 +104,28 @@ func (r *resource) listed(all func(*call, model) ([]model, error)) func(*call, m
 
 // made tells the identifier of what was created.
 func (c *call) made(id *string) { c.id = str(id) }
+
+// identifiers are those of the items of a listing, which may be about something that is not there.
+func identifiers[T any](items []T, err error, id func(T) *string) ([]string, error) {
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	var out []string
+	for _, item := range items {
+		out = append(out, str(id(item)))
+	}
+	return out, nil
+}
+
+// fresh tells the identifier of what was created, unless it is among those that were there before: an API that answers with
+// what is there already has created nothing.
+func (r *resource) fresh(c *call, before []string, id *string) error {
+	if !c.again && slices.Contains(before, str(id)) {
+		return r.taken(str(id))
+	}
+	c.made(id)
+	return nil
+}
 
 // patience is how long a resource may take to become stable.
 const patience = 2 * time.Hour

@@ -1,11 +1,21 @@
 package cloudcontrol
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 
+	apimodel "trellis/internal/aws/model"
+	"trellis/internal/aws/model/ec2"
+	elb "trellis/internal/aws/model/elbv2"
+	"trellis/internal/aws/model/iam"
+	"trellis/internal/aws/model/lambda"
+	"trellis/internal/aws/model/logs"
+	"trellis/internal/aws/model/organizations"
+	"trellis/internal/aws/model/ram"
+	"trellis/internal/aws/model/vpclattice"
 	"trellis/internal/caller"
 	"trellis/internal/fault"
 )
@@ -24,14 +34,36 @@ const (
 	resourceConflict = "ResourceConflict"
 	throttling       = "Throttling"
 	limitExceeded    = "ServiceLimitExceeded"
+	generalService   = "GeneralServiceException"
 	notStabilized    = "NotStabilized"
 	serviceInternal  = "ServiceInternalError"
 	internalFailure  = "InternalFailure"
 )
 
+// kinds are the failures that kinds of error are; what is of none is a request that is wrong.
+var kinds = map[fault.Kind]string{
+	fault.NotFound: notFound, fault.Exists: alreadyExists, fault.Conflict: resourceConflict, fault.InUse: resourceConflict,
+	fault.Denied: accessDenied, fault.Unauthenticated: accessDenied, fault.Quota: limitExceeded, fault.Throttled: throttling,
+	fault.Unavailable: serviceInternal, fault.Gateway: serviceInternal,
+}
+
+// codes are the failures that an API's handlers make of its errors, by code, where those are others than their kinds say.
+var codes = map[*apimodel.Service]map[string]string{
+	// A subnet's range that is in use: aws-samples/aws-genai-llm-chatbot#153. Dependencies: aws/copilot-cli#5481.
+	ec2.Model: {"InvalidSubnet.Conflict": alreadyExists, "Resource.AlreadyAssociated": alreadyExists, "DependencyViolation": invalidRequest},
+	// Protection against deletion and default rules do not pass, as a ResourceConflict does by the handlers' contract.
+	elb.Model: {"OperationNotPermitted": invalidRequest},
+	// As the handler of AWS::IAM::User does.
+	iam.Model: {"DeleteConflict": generalService},
+	// The source of both APIs' handlers: aws-cloudformation-resource-providers-organizations and -vpc-lattice.
+	organizations.Model: {"ConstraintViolationException": limitExceeded, "OrganizationNotEmptyException": invalidRequest,
+		"OrganizationalUnitNotEmptyException": invalidRequest, "DestinationParentNotFoundException": invalidRequest},
+	vpclattice.Model: {"ConflictException": invalidRequest},
+}
+
 // failed words what an API answered to a handler of the type. A conflict with a resource of the kind that was to be made
 // means that there is one already.
-func (r *resource) failed(ctx context.Context, operation, id string, err error) *failure {
+func (r *resource) failed(c *call, operation, id string, err error) *failure {
 	var f *failure
 	if errors.As(err, &f) {
 		return f
@@ -40,38 +72,25 @@ func (r *resource) failed(ctx context.Context, operation, id string, err error) 
 	if !errors.As(err, &e) || e.Kind == fault.Internal {
 		return &failure{internalFailure, "Internal error reported from downstream service during operation '" + r.schema.Name + "'."}
 	}
-	code, status := invalidRequest, 400
-	switch e.Kind {
-	case fault.NotFound:
-		code, status = notFound, 404
-		if operation != opCreate && names(e, id) {
-			return &failure{code, fmt.Sprintf("Resource of type '%s' with identifier '%s' was not found.", r.schema.Name, id)}
-		}
-	case fault.Exists:
-		code, status = alreadyExists, 409
-	case fault.Conflict, fault.InUse:
-		code, status = resourceConflict, 409
-		if e.Code == "DependencyViolation" {
-			// EC2's handlers take it for a request that is wrong: aws/copilot-cli#5481.
-			code, status = invalidRequest, 400
-		}
-		if operation == opCreate && e.ResourceType == r.kind && r.kind != "" {
-			code = alreadyExists
-		}
-	case fault.Denied, fault.Unauthenticated:
-		code, status = accessDenied, 403
-	case fault.Quota:
-		code, status = limitExceeded, 402
-	case fault.Throttled:
-		code, status = throttling, 429
-	case fault.Unavailable, fault.Gateway:
-		code, status = serviceInternal, 503
+	if e.Kind == fault.NotFound && (operation == opRead || operation == opDelete || operation == opUpdate && names(e, id)) {
+		return &failure{notFound, fmt.Sprintf("Resource of type '%s' with identifier '%s' was not found.", r.schema.Name, id)}
+	}
+	api := r.api()
+	own, status := c.apis.Outcome(api, e)
+	code := cmp.Or(codes[api][own], kinds[e.Kind], invalidRequest)
+	if e.Kind == fault.Exists || e.Kind == fault.Conflict && operation == opCreate && r.kind != "" && e.ResourceType == r.kind {
+		code = alreadyExists
 	}
 	request := ""
-	if who := caller.From(ctx); who != nil {
+	if who := caller.From(c.ctx); who != nil {
 		request = who.RequestID
 	}
-	return &failure{code, fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s)", e.Message, r.service(), status, request)}
+	return &failure{code, fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s)", e.Message, spelled(api.Name), status, request)}
+}
+
+// taken is the failure of a creation where there is one already.
+func (r *resource) taken(id string) *failure {
+	return &failure{alreadyExists, fmt.Sprintf("Resource of type '%s' with identifier '%s' already exists.", r.schema.Name, id)}
 }
 
 // names reports whether an error is about the resource with the identifier, and not about another that it refers to.
@@ -90,11 +109,26 @@ func names(e *fault.Error, id string) bool {
 	return false
 }
 
-// service is how messages call the service of the type.
-func (r *resource) service() string {
-	_, rest, _ := strings.Cut(r.schema.Name, "::")
-	name, _, _ := strings.Cut(rest, "::")
-	return name
+// owners are the APIs of the types, by the second part of the types' names.
+var owners = map[string]*apimodel.Service{"EC2": ec2.Model, "ElasticLoadBalancingV2": elb.Model, "IAM": iam.Model, "Lambda": lambda.Model,
+	"Logs": logs.Model, "Organizations": organizations.Model, "RAM": ram.Model, "VpcLattice": vpclattice.Model}
+
+// api is the API whose resources the type's are.
+func (r *resource) api() *apimodel.Service {
+	return owners[strings.Split(r.schema.Name, "::")[1]]
+}
+
+// spelled is how messages call an API, as the handlers' SDK writes its name: Ec2, CloudWatchLogs, ElasticLoadBalancingV2.
+func spelled(name string) string {
+	var out strings.Builder
+	for word := range strings.FieldsSeq(name) {
+		rest := word[1:]
+		if rest == strings.ToUpper(rest) {
+			rest = strings.ToLower(rest)
+		}
+		out.WriteString(strings.ToUpper(word[:1]) + rest)
+	}
+	return out.String()
 }
 
 // exceptions are the errors in which synchronous operations tell a handler's failure.
@@ -109,13 +143,14 @@ var exceptions = map[string]struct {
 	resourceConflict: {fault.Conflict, "ResourceConflictException"},
 	throttling:       {fault.Throttled, "ThrottlingException"},
 	limitExceeded:    {fault.Quota, "ServiceLimitExceededException"},
+	generalService:   {fault.Conflict, "GeneralServiceException"},
 	notStabilized:    {fault.Conflict, "NotStabilizedException"},
 	serviceInternal:  {fault.Unavailable, "ServiceInternalErrorException"},
 }
 
 // exception is the error of a synchronous operation.
 func (a *API) exception(ctx context.Context, r *resource, operation, id string, err error) error {
-	f := r.failed(ctx, operation, id, err)
+	f := r.failed(a.call(ctx), operation, id, err)
 	if f.code == internalFailure {
 		return err
 	}

@@ -251,14 +251,6 @@ func lastPart(arn string) (whole, last string) {
 
 func functionVersion() *resource {
 	r := &resource{once: true, unbuilt: []string{"FunctionScalingConfig", "ProvisionedConcurrencyConfig", "RuntimePolicy"}}
-	r.create = func(c *call, want model) error {
-		out, err := do[lambda.PublishVersionOutput](c, lambda.Model, "PublishVersion", &lambda.PublishVersionInput{
-			FunctionName: want.text("FunctionName"), Description: want.text("Description"), CodeSha256: want.text("CodeSha256")})
-		if err == nil {
-			c.made(out.FunctionArn)
-		}
-		return err
-	}
 	show := func(f lambda.FunctionConfiguration) model {
 		if str(f.Version) == "$LATEST" {
 			return nil
@@ -268,6 +260,34 @@ func functionVersion() *resource {
 			m["Description"] = *f.Description
 		}
 		return m
+	}
+	published := func(c *call, function *string) ([]model, error) {
+		all, err := pages(func(token *string) ([]lambda.FunctionConfiguration, *string, error) {
+			out, err := do[lambda.ListVersionsByFunctionOutput](c, lambda.Model, "ListVersionsByFunction", &lambda.ListVersionsByFunctionInput{FunctionName: function, Marker: token})
+			if err != nil {
+				return nil, nil, err
+			}
+			return out.Versions, out.NextMarker, nil
+		})
+		return each(all, err, show)
+	}
+	r.create = func(c *call, want model) error {
+		there, err := published(c, want.text("FunctionName"))
+		before, err := identifiers(there, err, func(m model) *string { return m.text("FunctionArn") })
+		if err != nil {
+			return err
+		}
+		out, err := do[lambda.PublishVersionOutput](c, lambda.Model, "PublishVersion", &lambda.PublishVersionInput{
+			FunctionName: want.text("FunctionName"), Description: want.text("Description"), CodeSha256: want.text("CodeSha256")})
+		if err != nil {
+			return err
+		}
+		if slices.Contains(before, str(out.FunctionArn)) {
+			// In the words that aws/aws-cdk#28252 has.
+			return fault.New(fault.Exists, "ResourceConflictException", "Version already exists: %s. Please modify the function to create a new version.", str(out.FunctionArn))
+		}
+		c.made(out.FunctionArn)
+		return nil
 	}
 	r.read = func(c *call, id string) (model, error) {
 		out, err := do[lambda.GetFunctionConfigurationOutput](c, lambda.Model, "GetFunctionConfiguration", &lambda.GetFunctionConfigurationInput{FunctionName: &id})
@@ -285,16 +305,7 @@ func functionVersion() *resource {
 		_, err := do[lambda.DeleteFunctionOutput](c, lambda.Model, "DeleteFunction", &lambda.DeleteFunctionInput{FunctionName: &function, Qualifier: &version})
 		return err
 	}
-	r.list = r.listed(func(c *call, by model) ([]model, error) {
-		all, err := pages(func(token *string) ([]lambda.FunctionConfiguration, *string, error) {
-			out, err := do[lambda.ListVersionsByFunctionOutput](c, lambda.Model, "ListVersionsByFunction", &lambda.ListVersionsByFunctionInput{FunctionName: by.text("FunctionName"), Marker: token})
-			if err != nil {
-				return nil, nil, err
-			}
-			return out.Versions, out.NextMarker, nil
-		})
-		return each(all, err, show)
-	})
+	r.list = r.listed(func(c *call, by model) ([]model, error) { return published(c, by.text("FunctionName")) })
 	return r
 }
 

@@ -85,8 +85,8 @@ func TestLandingZoneTypes(t *testing.T) {
 	same(t, w.get("AuthPolicy", auth), object{"ResourceIdentifier": service, "Policy": policy, "State": "Active"})
 
 	// What others hold on to stays.
-	w.fail("ResourceConflict", "")(w.remove("Service", service))
-	w.fail("ResourceConflict", "")(w.remove("TargetGroup", group))
+	w.fail("InvalidRequest", "Status Code: 409")(w.remove("Service", service))
+	w.fail("InvalidRequest", "Status Code: 409")(w.remove("TargetGroup", group))
 
 	for _, gone := range []struct{ typeName, id string }{{"AuthPolicy", auth}, {"ServiceNetworkVpcAssociation", attachment},
 		{"ServiceNetworkServiceAssociation", association}, {"Rule", rule}, {"Listener", listener}, {"TargetGroup", group}, {"Service", service}, {"ServiceNetwork", network}} {

@@ -415,10 +415,17 @@ func gatewayAttachment() *resource {
 		if err != nil {
 			return err
 		}
+		id := kind + "|" + str(want.text("VpcId"))
+		if c.again {
+			if have, err := r.read(c, id); err == nil && str(have.text("InternetGatewayId")) == gateway {
+				c.made(&id)
+				return nil
+			}
+		}
 		if err := attach(c, "AttachInternetGateway", gateway, str(want.text("VpcId"))); err != nil {
 			return err
 		}
-		c.made(new(kind + "|" + str(want.text("VpcId"))))
+		c.made(&id)
 		return nil
 	}
 	r.read = func(c *call, id string) (model, error) {

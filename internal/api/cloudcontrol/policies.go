@@ -22,22 +22,7 @@ func readPolicy(m model, document *string) (model, error) {
 // policies returns the handlers of a type that is one policy of another resource, which identifies it.
 func policies(identifier string, get func(*call, string) (model, error), put func(c *call, id, document string) error, remove func(*call, string) error) *resource {
 	write := func(c *call, id string, want model) error { return put(c, id, want.document(policyProperty)) }
-	return &resource{
-		create: func(c *call, want model) error {
-			id := want.text(identifier)
-			have, err := get(c, str(id))
-			switch {
-			case err == nil && c.again && reflect.DeepEqual(have[policyProperty], want[policyProperty]):
-				c.made(id)
-				return nil
-			case err == nil:
-				return fault.New(fault.Exists, "", "The resource %s already has a policy.", str(id))
-			case !fault.Is(err, fault.NotFound):
-				return err
-			}
-			c.made(id)
-			return write(c, *id, want)
-		},
+	r := &resource{
 		read: get,
 		update: func(c *call, id string, want, have model) error {
 			if !differ(want, have, policyProperty) {
@@ -47,6 +32,22 @@ func policies(identifier string, get func(*call, string) (model, error), put fun
 		},
 		remove: remove,
 	}
+	r.create = func(c *call, want model) error {
+		id := want.text(identifier)
+		have, err := get(c, str(id))
+		switch {
+		case err == nil && c.again && reflect.DeepEqual(have[policyProperty], want[policyProperty]):
+			c.made(id)
+			return nil
+		case err == nil:
+			return r.taken(str(id))
+		case !fault.Is(err, fault.NotFound):
+			return err
+		}
+		c.made(id)
+		return write(c, *id, want)
+	}
+	return r
 }
 
 func authPolicy(l Lattice) *resource {

@@ -54,7 +54,7 @@ func TestCreateFails(t *testing.T) {
 	w.fail("InvalidRequest", "")(w.begin("TargetGroup", object{"Name": "group", "Type": "IP"}))
 	policy := object{"Version": "2012-10-17", "Statement": []any{object{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}}
 	w.create("AuthPolicy", object{"ResourceIdentifier": service, "Policy": policy})
-	w.fail("AlreadyExists", "already has a policy")(w.begin("AuthPolicy", object{"ResourceIdentifier": service, "Policy": policy}))
+	w.fail("AlreadyExists", "already exists.")(w.begin("AuthPolicy", object{"ResourceIdentifier": service, "Policy": policy}))
 	w.fail("NotFound", "")(w.begin("AuthPolicy", object{"ResourceIdentifier": "svc-00000000000000000", "Policy": policy}))
 
 	// A target that is refused leaves the group, whose identifier is told.

@@ -72,11 +72,16 @@ func route() *resource {
 		if err := want.into(&in); err != nil {
 			return err
 		}
+		id := str(in.RouteTableId) + "|" + cmp.Or(str(in.DestinationCidrBlock), str(in.DestinationIpv6CidrBlock), str(in.DestinationPrefixListId))
+		// CreateRoute succeeds where there is the same.
+		var before []string
+		if _, err := r.read(c, id); err == nil {
+			before = []string{id}
+		}
 		if _, err := do[ec2.CreateRouteOutput](c, ec2.Model, "CreateRoute", &in); err != nil {
 			return err
 		}
-		c.made(new(str(in.RouteTableId) + "|" + cmp.Or(str(in.DestinationCidrBlock), str(in.DestinationIpv6CidrBlock), str(in.DestinationPrefixListId))))
-		return nil
+		return r.fresh(c, before, &id)
 	}
 	r.read = func(c *call, id string) (model, error) {
 		table, destination := parts(id)
@@ -156,12 +161,17 @@ func routeTableAssociation() *resource {
 		return all, nil
 	}
 	r.create = func(c *call, want model) error {
+		there, err := find(c, by("association.subnet-id", str(want.text("SubnetId"))))
+		before, err := identifiers(there, err, func(m model) *string { return m.text("Id") })
+		if err != nil {
+			return err
+		}
 		out, err := do[ec2.AssociateRouteTableOutput](c, ec2.Model, "AssociateRouteTable", &ec2.AssociateRouteTableInput{
 			RouteTableId: want.text("RouteTableId"), SubnetId: want.text("SubnetId")})
-		if err == nil {
-			c.made(out.AssociationId)
+		if err != nil {
+			return err
 		}
-		return err
+		return r.fresh(c, before, out.AssociationId)
 	}
 	r.read = func(c *call, id string) (model, error) {
 		all, err := find(c, by("association.route-table-association-id", id))

@@ -209,7 +209,7 @@ func (a *API) settle(c *call, row *state.ResourceRequest, err error, cancelled b
 	case cancelled:
 		row.Status, row.Message = state.RequestCancelled, "The request was cancelled."
 	default:
-		f := a.types[row.Type].failed(c.ctx, operations[row.Operation], row.Identifier, err)
+		f := a.types[row.Type].failed(c, operations[row.Operation], row.Identifier, err)
 		if f.code == internalFailure {
 			a.log.Error("a resource request failed", "token", row.Token, "type", row.Type, "operation", row.Operation, "error", err)
 		}

@@ -310,5 +310,5 @@ func TestRequestBeforeRun(t *testing.T) {
 	w.stop()
 	e, err := w.begin("AuthPolicy", desired)
 	w.run()
-	w.fail("AlreadyExists", "already has a policy")(e, err)
+	w.fail("AlreadyExists", "already exists.")(e, err)
 }

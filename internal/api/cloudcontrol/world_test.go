@@ -14,6 +14,7 @@ import (
 
 	"trellis/internal/api/cloudcontrol"
 	"trellis/internal/api/vpclattice"
+	"trellis/internal/aws"
 	apimodel "trellis/internal/aws/model"
 	model "trellis/internal/aws/model/cloudcontrol"
 	"trellis/internal/caller"
@@ -113,6 +114,10 @@ func newWorldWith(t *testing.T, wrap func(cloudcontrol.Lattice) cloudcontrol.Lat
 	w.host(always)
 	w.run()
 	return w
+}
+
+func (noAPIs) Outcome(api *apimodel.Service, e *fault.Error) (string, int) {
+	return aws.Outcome(api, e)
 }
 
 func (w *world) now() time.Time {
