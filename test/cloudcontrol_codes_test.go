@@ -23,7 +23,7 @@ const another = "another is made"
 // another. A layer version cannot be made by Cloud Control for want of S3.
 var twice = map[string]string{
 	"AWS::EC2::VPC":                                      another,
-	"AWS::EC2::Subnet":                                   "The CIDR '10.0.0.0/24' conflicts with another subnet (Service: Ec2, Status Code: 400, Request ID: ",
+	"AWS::EC2::Subnet":                                   "The CIDR '${range}' conflicts with another subnet (Service: Ec2, Status Code: 400, Request ID: ",
 	"AWS::EC2::InternetGateway":                          another,
 	"AWS::EC2::VPCGatewayAttachment":                     " is already attached to network vpc-",
 	"AWS::EC2::VPCPeeringConnection":                     " already exists: pcx-",
@@ -109,10 +109,8 @@ func (n *native) again(r nativeResource) {
 	event := n.creating(r.typ, r.desired)
 	switch {
 	case want != another:
-		// The last part of a name says which of several this is; what the first of them says stands in the table.
-		if strings.Contains(want, "10.0.0.0/24") {
-			want = strings.Replace(want, "10.0.0.0/24", r.desired["CidrBlock"].(string), 1)
-		}
+		cidr, _ := r.desired["CidrBlock"].(string)
+		want = strings.ReplaceAll(want, "${range}", cidr)
 		for name, id := range n.ids {
 			want = strings.ReplaceAll(want, "${"+name+"}", id)
 		}
