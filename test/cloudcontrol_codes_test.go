@@ -130,7 +130,7 @@ func (n *native) again(r nativeResource) {
 func TestCloudControlTwice(t *testing.T) {
 	t.Parallel()
 	a := sharedServer(t).account(t, "twice")
-	n := &native{t, a, map[string]string{}}
+	n := &native{t, a, map[string]string{}, map[string]bool{}}
 	seen := map[string]bool{"AWS::Lambda::LayerVersion": true}
 	walk := func(resources []nativeResource) {
 		for _, r := range resources {
@@ -193,7 +193,7 @@ func quick(rules int) []object {
 func TestCloudControlCodes(t *testing.T) {
 	t.Parallel()
 	a := sharedServer(t).account(t, "codes")
-	n := &native{t, a, map[string]string{}}
+	n := &native{t, a, map[string]string{}, map[string]bool{}}
 	have := func(name, typ string, desired object) {
 		r := nativeResource{name: name, typ: typ, desired: desired}
 		n.know(r, n.create(r))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudcontrol"
 	"github.com/aws/aws-sdk-go-v2/service/cloudcontrol/types"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/ram"
+	ramtypes "github.com/aws/aws-sdk-go-v2/service/ram/types"
+	"github.com/aws/aws-sdk-go-v2/service/vpclattice"
+	latticetypes "github.com/aws/aws-sdk-go-v2/service/vpclattice/types"
 
 	"trellis/internal/api/cloudcontrol/schema"
 )
@@ -28,6 +35,20 @@ type sample struct {
 	stays string
 	// release is what must be so before the resource can be deleted.
 	release object
+	// same says that this is so without being asked for: no other value is built.
+	same bool
+}
+
+// takes makes a sample of a patch, if it sets whole properties.
+func (s sample) takes(patch []object) bool {
+	for _, c := range patch {
+		name := strings.TrimPrefix(c["path"].(string), "/")
+		if strings.Contains(name, "/") {
+			return false
+		}
+		s.with[name] = c["value"]
+	}
+	return true
 }
 
 // overlaid merges properties over a model.
@@ -97,6 +118,7 @@ func (n *native) sampled(r nativeResource, how string, s sample) {
 			delete(want, name)
 		}
 	}
+	n.held(r, s)
 	for _, path := range r.declared().WriteOnly {
 		schema.Drop(want, path)
 	}
@@ -165,6 +187,12 @@ func (n *native) changed(r nativeResource, samples []sample) {
 			}
 		}
 		n.sampled(r, "changed", s)
+		if now, err := n.get(r.typ, n.ids[r.name]); err == nil {
+			n.move(r, before, now)
+			if same := within(before, now) && within(now, before); same != s.same {
+				n.Errorf("%s: %s is so without being asked for: %t", r.typ, n.fill(s.with), same)
+			}
+		}
 		n.takenAway(r, s, before)
 		if err := n.update(r, n.back(r, s, before)); s.stays != "" {
 			if err == nil || !strings.Contains(err.Error(), s.stays) {
@@ -187,6 +215,55 @@ func (n *native) changed(r nativeResource, samples []sample) {
 			n.Errorf("%s: changed back from %s: %v\n is %s\nwas %s", r.typ, n.fill(s.with), err, a, b)
 		}
 	}
+}
+
+// move notes which properties a patch has given another value.
+func (n *native) move(r nativeResource, before, after object) {
+	for _, path := range settable(r.declared()) {
+		if !reflect.DeepEqual(values(before, path), values(after, path)) {
+			n.moved[r.typ+" "+path] = true
+		}
+	}
+}
+
+// values are all that a path names in a model.
+func values(at any, path string) []any {
+	name, rest, deeper := strings.Cut(path, "/")
+	items, list := at.([]any)
+	switch {
+	case list && name == "*" && deeper:
+		var all []any
+		for _, item := range items {
+			all = append(all, values(item, rest)...)
+		}
+		return all
+	case list:
+		return items
+	}
+	m, _ := at.(object)
+	if value, ok := m[name]; ok && deeper {
+		return values(value, rest)
+	} else if ok {
+		return []any{value}
+	}
+	return nil
+}
+
+// changeable says that a patch can give a property another value that shows.
+func (n *native) changeable(s *schema.Type, path string, samples []sample) bool {
+	of := func(list []string) bool {
+		return slices.ContainsFunc(list, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
+	}
+	if !slices.Contains(s.Handlers, "update") || of(s.CreateOnly) || of(s.WriteOnly) {
+		return false
+	}
+	taken := func(one sample) bool { return one.refused == "" && one.fixed == "" && !one.same }
+	asks := func(one sample) bool { return schema.Has(n.filled(one.with), path) }
+	// Attributes are all there from the beginning.
+	if strings.HasSuffix(path, "Attributes/*/Key") {
+		return false
+	}
+	return !slices.ContainsFunc(samples, asks) || slices.ContainsFunc(samples, func(one sample) bool { return asks(one) && taken(one) })
 }
 
 // back is what makes a resource what it was before a sample.
@@ -240,7 +317,7 @@ func (n *native) takenAway(r nativeResource, s sample, original object) {
 		if err != nil {
 			n.Fatalf("read %s: %v", r.typ, err)
 		}
-		if within(before[name], after[name]) {
+		if within(before[name], after[name]) && (r.rest[name] == nil || !within(n.filled(r.rest)[name], after[name])) {
 			n.Errorf("%s: %s is still %v after it was taken away", r.typ, name, after[name])
 		}
 	}
@@ -272,13 +349,19 @@ func settable(t *schema.Type) []string {
 func TestCloudControlProperties(t *testing.T) {
 	t.Parallel()
 	a := sharedServer(t).account(t, "properties")
-	n := &native{t, a, map[string]string{}}
+	n := &native{t, a, map[string]string{}, map[string]bool{}}
+	must(t, a.iam.CreateUser, &iam.CreateUserInput{UserName: aws.String("native")})
+	must(t, a.iam.CreateGroup, &iam.CreateGroupInput{GroupName: aws.String("native")})
+	must(t, a.iam.CreateRole, &iam.CreateRoleInput{RoleName: aws.String("native"), AssumeRolePolicyDocument: aws.String(n.fill(trust("lambda.amazonaws.com")))})
 	samples := nativeSamples(a.id)
 	asked := map[string][]object{}
-	left := map[string]int{}
+	left, changes := map[string]int{}, map[string][]sample{}
 	walk := func(resources []nativeResource) {
 		for _, r := range resources {
 			left[r.typ]++
+			if s := (sample{with: object{}}); r.change != nil && s.takes(r.change) {
+				changes[r.typ] = append(changes[r.typ], s)
+			}
 		}
 		for _, r := range resources {
 			left[r.typ]--
@@ -294,7 +377,7 @@ func TestCloudControlProperties(t *testing.T) {
 				n.laterVersion(nativeResources(a.id))
 			}
 			if left[r.typ] == 0 {
-				n.changed(r, samples[r.typ])
+				n.changed(r, slices.Concat(samples[r.typ], changes[r.typ]))
 			}
 		}
 	}
@@ -310,7 +393,9 @@ func TestCloudControlProperties(t *testing.T) {
 	// An account that is closed keeps its address.
 	member.desired["Email"] = "successor@example.com"
 	n.know(member, n.create(member))
-	n.changed(member, samples[member.typ])
+	moving := sample{with: object{}}
+	moving.takes(member.change)
+	n.changed(member, append(samples[member.typ], moving))
 	asked[member.typ] = []object{member.desired}
 	own, _ := architectures()
 	layer := nativeResource{name: "layer", typ: "AWS::Lambda::LayerVersion", desired: object{"LayerName": "native", "Description": "a layer", "LicenseInfo": "MIT",
@@ -319,7 +404,7 @@ func TestCloudControlProperties(t *testing.T) {
 	asked[layer.typ] = append(asked[layer.typ], layer.desired)
 	n.know(layer, n.publishLayer())
 	walk([]nativeResource{nativeLayerPermission()})
-	n.permitted()
+	n.elsewhere("arn:aws:iam::" + a.id + ":role/native")
 	for i := range schema.Types {
 		s := &schema.Types[i]
 		for _, one := range samples[s.Name] {
@@ -329,21 +414,74 @@ func TestCloudControlProperties(t *testing.T) {
 			if !slices.ContainsFunc(asked[s.Name], func(m object) bool { return schema.Has(n.filled(m), path) }) {
 				t.Errorf("%s: nothing sets %s", s.Name, path)
 			}
+			if n.changeable(s, path, samples[s.Name]) && !n.moved[s.Name+" "+path] {
+				t.Errorf("%s: nothing changes %s", s.Name, path)
+			}
 		}
 	}
 }
 
-// permitted changes the permissions of a share, which only RAM shows.
-func (n *native) permitted() {
+// held holds a share to what a sample puts into it, which only RAM shows.
+func (n *native) held(r nativeResource, s sample) {
 	n.Helper()
-	share, permission := n.ids["share"], n.ids["share permission"]
-	if err := n.update(nativeResource{name: "share", typ: "AWS::RAM::ResourceShare"}, put("PermissionArns", []string{permission})); err != nil {
-		n.Error(err)
+	if r.typ != "AWS::RAM::ResourceShare" {
+		return
 	}
-	out := must(n.T, n.ram.ListResourceSharePermissions, &ram.ListResourceSharePermissionsInput{ResourceShareArn: &share})
-	if len(out.Permissions) != 1 || aws.ToString(out.Permissions[0].Arn) != permission {
-		n.Errorf("the share has %v", out.Permissions)
+	share := n.ids[r.name]
+	shared := func(kind ramtypes.ResourceShareAssociationType) (out []string) {
+		for _, a := range must(n.T, n.ram.GetResourceShareAssociations, &ram.GetResourceShareAssociationsInput{AssociationType: kind, ResourceShareArns: []string{share}}).ResourceShareAssociations {
+			if a.Status != ramtypes.ResourceShareAssociationStatusDisassociated {
+				out = append(out, aws.ToString(a.AssociatedEntity))
+			}
+		}
+		return out
 	}
+	var permissions []string
+	for _, p := range must(n.T, n.ram.ListResourceSharePermissions, &ram.ListResourceSharePermissionsInput{ResourceShareArn: &share}).Permissions {
+		permissions = append(permissions, aws.ToString(p.Arn))
+	}
+	for name, have := range map[string][]string{"ResourceArns": shared(ramtypes.ResourceShareAssociationTypeResource), "Principals": shared(ramtypes.ResourceShareAssociationTypePrincipal),
+		"PermissionArns": permissions} {
+		want, named := n.filled(s.with)[name].([]any)
+		if named && !slices.EqualFunc(have, want, func(h string, w any) bool { return h == w }) {
+			n.Errorf("the %s of the share are %v, want %v", name, have, want)
+		}
+		if len(want) > 0 {
+			n.moved[r.typ+" "+name] = true
+		}
+	}
+}
+
+// elsewhere changes properties that the services' own APIs must show too.
+func (n *native) elsewhere(role string) {
+	n.Helper()
+	change := func(name, typ string, patch []object) string {
+		if err := n.update(nativeResource{name: name, typ: typ}, patch); err != nil {
+			n.Errorf("%s: %v", name, err)
+		}
+		return n.ids[name]
+	}
+	shows := func(what string, got, want any) {
+		if !reflect.DeepEqual(got, want) {
+			n.Errorf("%s is %v, want %v", what, got, want)
+		}
+	}
+	change("alias", "AWS::Lambda::Alias", put("FunctionVersion", "${id of later version}"))
+	shows("the alias", aws.ToString(must(n.T, n.lambda.GetAlias, &lambda.GetAliasInput{FunctionName: aws.String("native"), Name: aws.String("live")}).FunctionVersion), n.ids["id of later version"])
+	change("function", "AWS::Lambda::Function", append(put("Role", role), put("Code", object{"ZipFile": "def handler(event, context): return 3"})...))
+	shows("the role", aws.ToString(must(n.T, n.lambda.GetFunctionConfiguration, &lambda.GetFunctionConfigurationInput{FunctionName: aws.String("native")}).Role), role)
+	id := change("addressed resource", "AWS::VpcLattice::ResourceConfiguration", put("ResourceConfigurationDefinition", object{"IpResource": "10.0.1.11"}))
+	resource := must(n.T, n.lattice.GetResourceConfiguration, &vpclattice.GetResourceConfigurationInput{ResourceConfigurationIdentifier: &id}).ResourceConfigurationDefinition
+	shows("the resource", resource, &latticetypes.ResourceConfigurationDefinitionMemberIpResource{Value: latticetypes.IpResource{IpAddress: aws.String("10.0.1.11")}})
+	id = change("rule", "AWS::VpcLattice::Rule", append(put("Action", object{"FixedResponse": object{"StatusCode": 500}}),
+		put("Match", object{"HttpMatch": object{"PathMatch": object{"CaseSensitive": false, "Match": object{"Exact": "/d"}}}})...))
+	rule := must(n.T, n.lattice.GetRule, &vpclattice.GetRuleInput{ServiceIdentifier: aws.String(n.ids["service"]), ListenerIdentifier: aws.String(n.ids["listener"]), RuleIdentifier: &id})
+	shows("the rule's action", rule.Action, &latticetypes.RuleActionMemberFixedResponse{Value: latticetypes.FixedResponseAction{StatusCode: aws.Int32(500)}})
+	shows("the rule's path", rule.Match.(*latticetypes.RuleMatchMemberHttpMatch).Value.PathMatch,
+		&latticetypes.PathMatch{CaseSensitive: aws.Bool(false), Match: &latticetypes.PathMatchTypeMemberExact{Value: "/d"}})
+	id = change("balancer rule", "AWS::ElasticLoadBalancingV2::ListenerRule", put("Conditions", []object{{"Field": "path-pattern", "PathPatternConfig": object{"Values": []string{"/e", "/f/*"}}}}))
+	rules := must(n.T, n.elb.DescribeRules, &elasticloadbalancingv2.DescribeRulesInput{RuleArns: []string{id}}).Rules
+	shows("the load balancer's path", rules[0].Conditions[0].PathPatternConfig.Values, []string{"/e", "/f/*"})
 }
 
 // laterVersion publishes another version of the function.

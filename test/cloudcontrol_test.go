@@ -37,6 +37,8 @@ type nativeResource struct {
 	more []string
 	// fixed is a create-only property with a value it does not have.
 	fixed object
+	// rest is what properties go back to that a change gives that very value.
+	rest object
 	// refused is a property with a value it does not have, which its schema lets change and its API does not.
 	refused object
 	// lists are the models that a listing can be about, none where it needs none; unlisted types have no listing.
@@ -51,6 +53,8 @@ type native struct {
 	*testing.T
 	*account
 	ids map[string]string
+	// moved are the properties that patches have given another value, by type and path.
+	moved map[string]bool
 }
 
 // fill puts the identifiers of other resources in the place of ${name}.
@@ -450,7 +454,7 @@ func (n *native) layers() {
 func TestCloudControlTypes(t *testing.T) {
 	t.Parallel()
 	a := sharedServer(t).account(t, "native")
-	n := &native{t, a, map[string]string{}}
+	n := &native{t, a, map[string]string{}, map[string]bool{}}
 	n.life(nativeResources(a.id))
 	organization, err := n.get("AWS::Organizations::Organization", n.ids["organization"])
 	if err != nil {

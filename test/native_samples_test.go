@@ -21,32 +21,34 @@ func nativeSamples(account string) map[string][]sample {
 	set := func(name string, value any) sample { return sample{with: object{name: value}} }
 	refused := func(words, name string, value any) sample { return sample{with: object{name: value}, refused: words} }
 	own, other := architectures()
-	tags := set("Tags", tag("Stage", "three"))
+	// same is what is so without being asked for, where nothing else is built.
+	same := func(name string, value any) sample { return sample{with: object{name: value}, same: true} }
+	tags := set("Tags", tag("Phase", "three"))
 	loggroup := "arn:aws:logs:" + region + ":" + account + ":log-group:/native/other:*"
 	return map[string][]sample{
 		"AWS::EC2::VPC": {
-			set("EnableDnsSupport", false), {with: object{"InstanceTenancy": "dedicated"}, fixed: "Allowed values: default"},
+			tags, set("EnableDnsSupport", false), set("EnableDnsHostnames", true), {with: object{"InstanceTenancy": "dedicated"}, fixed: "Allowed values: default"},
 			{with: object{"CidrBlock": nil, "Ipv4IpamPoolId": "ipam-pool-00000000000000000", "Ipv4NetmaskLength": 24}, refused: "IPAM pools are not supported. Give a CidrBlock."},
 			refused("VPC encryption controls are not supported.", "VpcEncryptionControl", object{"Mode": "monitor", "EgressOnlyInternetGatewayExclusion": "enable", "ElasticFileSystemExclusion": "enable", "InternetGatewayExclusion": "enable",
 				"LambdaExclusion": "enable", "NatGatewayExclusion": "enable", "VirtualPrivateGatewayExclusion": "enable", "VpcLatticeExclusion": "enable", "VpcPeeringExclusion": "enable"}),
 		},
 		"AWS::EC2::Subnet": {
 			set("MapPublicIpOnLaunch", true), tags, {with: object{"AvailabilityZone": nil, "AvailabilityZoneId": "use1-az1"}},
-			set("AssignIpv6AddressOnCreation", false), refused("The subnet attribute cannot be turned on: Trellis has no IPv6 blocks, Outposts or local ne", "AssignIpv6AddressOnCreation", true), refused("The subnet attribute cannot be turned on: Trellis has no IPv6 blocks, Outposts or local ne", "EnableDns64", true),
+			same("AssignIpv6AddressOnCreation", false), refused("The subnet attribute cannot be turned on: Trellis has no IPv6 blocks, Outposts or local ne", "AssignIpv6AddressOnCreation", true), refused("The subnet attribute cannot be turned on: Trellis has no IPv6 blocks, Outposts or local ne", "EnableDns64", true),
 			{with: object{"EnableLniAtDeviceIndex": 1}, refused: "EnableLniAtDeviceIndex]"}, {with: object{"CidrBlock": nil, "Ipv4IpamPoolId": "ipam-pool-00000000000000000", "Ipv4NetmaskLength": 24}, refused: "IPAM pools are not supported. Give a CidrBlock."},
 			refused("Ipv6CidrBlock]", "Ipv6CidrBlock", "2001:db8::/64"), {with: object{"Ipv6IpamPoolId": "ipam-pool-00000000000000000", "Ipv6NetmaskLength": 64}, refused: "IPv6 CIDR blocks are not supported."},
 			refused("IPv6 CIDR blocks are not supported.", "Ipv6Native", true), refused("Outposts are not supported.", "OutpostArn", "arn:aws:outposts:us-east-1:111122223333:outpost/op-00000000000000000"),
-			set("PrivateDnsNameOptionsOnLaunch", object{"HostnameType": "resource-name", "EnableResourceNameDnsARecord": true, "EnableResourceNameDnsAAAARecord": false}),
+			set("PrivateDnsNameOptionsOnLaunch", object{"HostnameType": "resource-name", "EnableResourceNameDnsARecord": true, "EnableResourceNameDnsAAAARecord": true}),
 		},
 		"AWS::EC2::InternetGateway": {tags},
 		"AWS::EC2::VPCGatewayAttachment": {
 			{with: object{"InternetGatewayId": nil, "VpnGatewayId": "vgw-00000000000000000"}, refused: "VpnGatewayId]"},
 		},
 		"AWS::EC2::VPCPeeringConnection": {
-			tags, set("PeerOwnerId", account), set("PeerRegion", region),
+			tags, same("PeerOwnerId", account), same("PeerRegion", region),
 			{with: object{"PeerRoleArn": "arn:aws:iam::" + account + ":role/accepter"}, refused: "PeerRoleArn]"}, {with: object{"AssumeRoleRegion": "eu-west-1"}, refused: "AssumeRoleRegion]"},
 		},
-		"AWS::EC2::RouteTable": {},
+		"AWS::EC2::RouteTable": {tags},
 		"AWS::EC2::Route": {
 			{with: object{"GatewayId": nil, "VpcPeeringConnectionId": "${peering}"}},
 			{with: object{"DestinationCidrBlock": nil, "DestinationIpv6CidrBlock": "::/0"}},
@@ -89,7 +91,7 @@ func nativeSamples(account string) map[string][]sample {
 		},
 		"AWS::IAM::RolePolicy": {},
 		"AWS::IAM::ManagedPolicy": {
-			set("Description", "what may be"), set("Path", "/deep/"), set("Users", []string{}), set("Groups", []string{}), set("Roles", []string{}),
+			set("Description", "what may be"), set("Path", "/deep/"), set("Users", []string{"native"}), set("Groups", []string{"native"}), set("Roles", []string{}),
 		},
 		"AWS::Logs::LogGroup": {
 			tags, {with: object{"DeletionProtectionEnabled": true}, release: object{"DeletionProtectionEnabled": false}}, refused("DataProtectionPolicy]", "DataProtectionPolicy", object{"Name": "a", "Version": "2021-06-01", "Statement": []object{}}),
@@ -103,14 +105,15 @@ func nativeSamples(account string) map[string][]sample {
 			{with: object{"Subnets": nil, "SubnetMappings": []object{{"SubnetId": "${subnet}", "AllocationId": "eipalloc-00000000000000000"}, {"SubnetId": "${other subnet}"}}}, refused: "SubnetMappings/*/AllocationId]"},
 			{with: object{"Subnets": nil, "SubnetMappings": []object{{"SubnetId": "${subnet}", "IPv6Address": "2001:db8::1"}, {"SubnetId": "${other subnet}"}}}, refused: "SubnetMappings/*/IPv6Address]"},
 			{with: object{"Subnets": nil, "SubnetMappings": []object{{"SubnetId": "${subnet}", "SourceNatIpv6Prefix": "2001:db8::/80"}, {"SubnetId": "${other subnet}"}}}, refused: "SubnetMappings/*/SourceNatIpv6Prefix]"},
-			set("IpAddressType", "ipv4"), refused("You must specify subnets with an associated IPv6 CIDR block for the IP address type 'duals", "IpAddressType", "dualstack"), refused("Ipv4IpamPoolId]", "Ipv4IpamPoolId", "ipam-pool-00000000000000000"),
+			same("IpAddressType", "ipv4"), refused("You must specify subnets with an associated IPv6 CIDR block for the IP address type 'duals", "IpAddressType", "dualstack"), refused("Ipv4IpamPoolId]", "Ipv4IpamPoolId", "ipam-pool-00000000000000000"),
 			refused("EnableCapacityReservationProvisionStabilize]", "EnableCapacityReservationProvisionStabilize", true), refused("EnablePrefixForIpv6SourceNat]", "EnablePrefixForIpv6SourceNat", "on"), refused("EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic]", "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic", "on"),
 			refused("MinimumLoadBalancerCapacity]", "MinimumLoadBalancerCapacity", object{"CapacityUnits": 100}),
 		},
 		"AWS::ElasticLoadBalancingV2::TargetGroup": {
-			tags, set("HealthCheckEnabled", true), set("HealthCheckIntervalSeconds", 7), set("HealthCheckPath", "/a"), set("HealthCheckPort", "81"), set("HealthCheckProtocol", "HTTP"), set("HealthCheckTimeoutSeconds", 3),
-			set("HealthyThresholdCount", 3), set("UnhealthyThresholdCount", 4), set("IpAddressType", "ipv4"), refused("Targets with addresses of type 'ipv6' are not built; only 'ipv4' is", "IpAddressType", "ipv6"), set("Matcher", object{"HttpCode": "200-299"}),
-			{with: object{"ProtocolVersion": "GRPC", "Matcher": object{"GrpcCode": "0"}}, refused: "Targets of protocol version 'GRPC' are not built; only 'HTTP1' is"}, set("ProtocolVersion", "HTTP1"), refused("TargetControlPort]", "TargetControlPort", 9000),
+			tags, same("HealthCheckEnabled", true), refused("Health check enabled must be true for target groups with target type 'ip'", "HealthCheckEnabled", false), set("HealthCheckIntervalSeconds", 7), set("HealthCheckPath", "/a"), set("HealthCheckPort", "81"), same("HealthCheckProtocol", "HTTP"), refused("HTTPS", "HealthCheckProtocol", "HTTPS"), set("HealthCheckTimeoutSeconds", 3),
+			set("HealthyThresholdCount", 3), set("UnhealthyThresholdCount", 4), same("IpAddressType", "ipv4"), refused("Targets with addresses of type 'ipv6' are not built; only 'ipv4' is", "IpAddressType", "ipv6"), set("Matcher", object{"HttpCode": "200-299"}),
+			{with: object{"ProtocolVersion": "GRPC", "Matcher": object{"GrpcCode": "0"}}, refused: "Targets of protocol version 'GRPC' are not built; only 'HTTP1' is"}, same("ProtocolVersion", "HTTP1"),
+			{with: object{"TargetType": "lambda", "Protocol": nil, "Port": nil, "VpcId": nil, "Targets": nil, "HealthCheckEnabled": true}, refused: "Health checks of functions are not built"}, refused("TargetControlPort]", "TargetControlPort", 9000),
 			set("TargetGroupAttributes", []object{{"Key": "deregistration_delay.timeout_seconds", "Value": "7"}}), set("Targets", []object{{"Id": "10.0.0.10", "Port": 81}}),
 			set("Targets", []object{{"Id": "10.20.0.10", "Port": 81, "AvailabilityZone": "all"}}), refused("QUIC server IDs are only for load balancers of type 'network'", "Targets", []object{{"Id": "10.0.0.10", "Port": 81, "QuicServerId": "0x0123456789abcdef"}}),
 		},
@@ -154,6 +157,7 @@ func nativeSamples(account string) map[string][]sample {
 			refused("regular expressions are not built", "Conditions", []object{{"Field": "path-pattern", "PathPatternConfig": object{"RegexValues": []string{"^/a.*"}}}}),
 			set("Conditions", []object{{"Field": "http-header", "HttpHeaderConfig": object{"HttpHeaderName": "X-A", "Values": []string{"b"}}}}),
 			refused("regular expressions are not built", "Conditions", []object{{"Field": "http-header", "HttpHeaderConfig": object{"HttpHeaderName": "X-A", "RegexValues": []string{"^b"}}}}),
+			set("Conditions", []object{{"Field": "path-pattern", "PathPatternConfig": object{"Values": []string{"/b", "/c/*"}}}}), set("Priority", 6),
 			set("Conditions", []object{{"Field": "http-request-method", "HttpRequestMethodConfig": object{"Values": []string{"PUT"}}}}),
 			set("Conditions", []object{{"Field": "query-string", "QueryStringConfig": object{"Values": []object{{"Key": "a", "Value": "b"}}}}}),
 			set("Conditions", []object{{"Field": "source-ip", "SourceIpConfig": object{"Values": []string{"10.0.0.0/8"}}}}),
@@ -162,12 +166,12 @@ func nativeSamples(account string) map[string][]sample {
 			refused("Transforms]", "Transforms", []object{{"Type": "url-rewrite", "UrlRewriteConfig": object{"Rewrites": []object{{"Regex": "a", "Replace": "b"}}}}}),
 		},
 		"AWS::Lambda::Function": {
-			tags, set("Architectures", []string{own}), {with: object{"Architectures": []string{other}}, refused: "of the architecture " + own + " only", fixed: "Architectures]"}, set("Description", "echo"), set("EphemeralStorage", object{"Size": 1024}), set("MemorySize", 256), set("PackageType", "Zip"),
+			tags, same("Architectures", []string{own}), {with: object{"Architectures": []string{other}}, refused: "of the architecture " + own + " only", fixed: "Architectures]"}, set("Description", "echo"), set("EphemeralStorage", object{"Size": 1024}), set("MemorySize", 256), same("PackageType", "Zip"), set("Role", "arn:aws:iam::"+account+":role/native"),
 			set("Handler", "index.other"), set("Runtime", "python3.13"), set("Timeout", 5), set("Environment", object{"Variables": object{"AB": "2"}}), set("ReservedConcurrentExecutions", 5),
-			set("TracingConfig", object{"Mode": "PassThrough"}), refused("Active tracing", "TracingConfig", object{"Mode": "Active"}), set("LoggingConfig", object{"LogFormat": "Text", "LogGroup": "/native/function"}), refused("LogFormat JSON", "LoggingConfig", object{"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG", "SystemLogLevel": "WARN"}),
+			same("TracingConfig", object{"Mode": "PassThrough"}), refused("Active tracing", "TracingConfig", object{"Mode": "Active"}), set("LoggingConfig", object{"LogGroup": "/native/function"}), refused("LogFormat JSON", "LoggingConfig", object{"LogFormat": "JSON", "ApplicationLogLevel": "DEBUG", "SystemLogLevel": "WARN"}),
 			set("VpcConfig", object{"SubnetIds": []string{"${subnet}"}, "SecurityGroupIds": []string{"${group}"}, "Ipv6AllowedForDualStack": false}),
 			refused("IPv6 addresses", "VpcConfig", object{"SubnetIds": []string{"${subnet}"}, "SecurityGroupIds": []string{"${group}"}, "Ipv6AllowedForDualStack": true}),
-			set("RecursiveLoop", "Allow"), set("RuntimeManagementConfig", object{"UpdateRuntimeOn": "Auto"}), refused("can only be Auto", "RuntimeManagementConfig", object{"UpdateRuntimeOn": "FunctionUpdate"}),
+			set("RecursiveLoop", "Allow"), same("RuntimeManagementConfig", object{"UpdateRuntimeOn": "Auto"}), refused("can only be Auto", "RuntimeManagementConfig", object{"UpdateRuntimeOn": "FunctionUpdate"}),
 			refused("can only be Auto", "RuntimeManagementConfig", object{"UpdateRuntimeOn": "Manual", "RuntimeVersionArn": "arn:aws:lambda:us-east-1::runtime:0000000000000000000000000000000000000000000000000000000000000000"}),
 			refused("CapacityProviderConfig is not supported by this server.", "CapacityProviderConfig", object{"LambdaManagedInstancesCapacityProviderConfig": object{"CapacityProviderArn": "arn:aws:lambda:us-east-1:111122223333:capacity-provider:a", "ExecutionEnvironmentMemoryGiBPerVCpu": 2, "PerExecutionEnvironmentMaxConcurrency": 1}}),
 			refused("Source image 111122223333.dkr.ecr.us-east-1.amazonaws.com/a:b does not exist. Provide a va", "Code", object{"ImageUri": "111122223333.dkr.ecr.us-east-1.amazonaws.com/a:b"}),
@@ -184,14 +188,14 @@ func nativeSamples(account string) map[string][]sample {
 			refused("ProvisionedConcurrencyConfig]", "ProvisionedConcurrencyConfig", object{"ProvisionedConcurrentExecutions": 1}), refused("RuntimePolicy]", "RuntimePolicy", object{"UpdateRuntimeOn": "Auto", "RuntimeVersionArn": "arn"}),
 		},
 		"AWS::Lambda::Alias": {
-			set("Description", "used"), refused("ProvisionedConcurrencyConfig]", "ProvisionedConcurrencyConfig", object{"ProvisionedConcurrentExecutions": 1}), {with: object{"RoutingConfig": object{"AdditionalVersionWeights": []object{{"FunctionVersion": "${id of later version}", "FunctionWeight": 0.25}}}}},
+			set("Description", "used"), set("FunctionVersion", "${id of later version}"), refused("ProvisionedConcurrencyConfig]", "ProvisionedConcurrencyConfig", object{"ProvisionedConcurrentExecutions": 1}), {with: object{"RoutingConfig": object{"AdditionalVersionWeights": []object{{"FunctionVersion": "${id of later version}", "FunctionWeight": 0.25}}}}},
 		},
 		"AWS::Lambda::Permission": {
 			set("SourceAccount", account), {with: object{"Principal": "*", "SourceArn": nil, "PrincipalOrgID": "o-aaaaaaaaaa"}}, {with: object{"Principal": "*", "SourceArn": nil, "Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"}},
 			{with: object{"Principal": "*", "SourceArn": nil, "InvokedViaFunctionUrl": true}}, {with: object{"SourceArn": nil, "Principal": "events.amazonaws.com", "EventSourceToken": "a"}},
 		},
 		"AWS::RAM::ResourceShare": {
-			tags, set("AllowExternalPrincipals", false), set("Name", "other"), set("Principals", []string{"111122223333"}), set("ResourceArns", []string{}), set("PermissionArns", []string{}), refused("Sources]", "Sources", []string{"111122223333"}),
+			tags, set("AllowExternalPrincipals", false), set("Name", "other"), set("Principals", []string{"111122223333"}), set("ResourceArns", []string{"${service}"}), set("PermissionArns", []string{"${share permission}"}), refused("Sources]", "Sources", []string{"111122223333"}),
 			set("ResourceShareConfiguration", object{"RetainSharingOnAccountLeaveOrganization": true}), refused("ResourceShareConfiguration/ExclusiveAccountAccess]", "ResourceShareConfiguration", object{"ExclusiveAccountAccess": true, "RetainSharingOnAccountLeaveOrganization": false}),
 		},
 		"AWS::RAM::Permission": {tags},
@@ -207,41 +211,44 @@ func nativeSamples(account string) map[string][]sample {
 		},
 		"AWS::VpcLattice::TargetGroup": {
 			tags, set("Targets", []object{{"Id": "10.0.0.10", "Port": 81}}),
-			{with: object{"Config": object{"Port": 80, "Protocol": "HTTP", "VpcIdentifier": "${vpc}", "ProtocolVersion": "HTTP1", "IpAddressType": "IPV4", "HealthCheck": object{"Enabled": true, "HealthCheckIntervalSeconds": 7, "HealthCheckTimeoutSeconds": 3,
-				"HealthyThresholdCount": 3, "UnhealthyThresholdCount": 4, "Matcher": object{"HttpCode": "200-299"}, "Path": "/a", "Port": 81, "Protocol": "HTTP", "ProtocolVersion": "HTTP1"}}}, stays: "Port of a health check"},
+			{with: object{"Config": object{"Port": 80, "Protocol": "HTTP", "VpcIdentifier": "${vpc}", "ProtocolVersion": "HTTP1", "IpAddressType": "IPV4", "HealthCheck": object{"HealthCheckIntervalSeconds": 7, "HealthCheckTimeoutSeconds": 3,
+				"HealthyThresholdCount": 3, "UnhealthyThresholdCount": 4, "Matcher": object{"HttpCode": "200-299"}, "Path": "/a", "Port": 81}}}, stays: "Port of a health check"},
+			{with: object{"Config": object{"Port": 80, "Protocol": "HTTP", "VpcIdentifier": "${vpc}", "ProtocolVersion": "HTTP1", "IpAddressType": "IPV4", "HealthCheck": object{"Port": 81, "Enabled": false}}}},
+			refused("HTTPS", "Config", object{"Port": 80, "Protocol": "HTTP", "VpcIdentifier": "${vpc}", "ProtocolVersion": "HTTP1", "IpAddressType": "IPV4", "HealthCheck": object{"Port": 81, "Protocol": "HTTPS"}}),
+			refused("HTTP2", "Config", object{"Port": 80, "Protocol": "HTTP", "VpcIdentifier": "${vpc}", "ProtocolVersion": "HTTP1", "IpAddressType": "IPV4", "HealthCheck": object{"Port": 81, "ProtocolVersion": "HTTP2"}}),
 			{with: object{"Type": "LAMBDA", "Targets": nil, "Config": object{"LambdaEventStructureVersion": "V1"}}},
 		},
 		"AWS::VpcLattice::Listener": {
-			tags, set("Port", 81), set("DefaultAction", object{"FixedResponse": object{"StatusCode": 404}}),
+			tags, set("Port", 81), set("DefaultAction", object{"FixedResponse": object{"StatusCode": 500}}),
 		},
 		"AWS::VpcLattice::Rule": {
-			tags, set("Action", object{"Forward": object{"TargetGroups": []object{{"TargetGroupIdentifier": "${id of lattice targets}", "Weight": 3}}}}),
-			set("Match", object{"HttpMatch": object{"Method": "PUT", "PathMatch": object{"CaseSensitive": true, "Match": object{"Exact": "/b"}}, "HeaderMatches": []object{{"Name": "x-a", "CaseSensitive": true, "Match": object{"Contains": "b"}},
+			tags, set("Action", object{"FixedResponse": object{"StatusCode": 500}}), set("Match", object{"HttpMatch": object{"PathMatch": object{"Match": object{"Prefix": "/c"}}}}), set("Action", object{"Forward": object{"TargetGroups": []object{{"TargetGroupIdentifier": "${id of lattice targets}", "Weight": 3}}}}),
+			set("Match", object{"HttpMatch": object{"Method": "PUT", "PathMatch": object{"CaseSensitive": false, "Match": object{"Exact": "/b"}}, "HeaderMatches": []object{{"Name": "x-a", "CaseSensitive": true, "Match": object{"Contains": "b"}},
 				{"Name": "x-b", "Match": object{"Exact": "c"}}, {"Name": "x-c", "Match": object{"Prefix": "d"}}}}}),
 		},
 		"AWS::VpcLattice::ResourceGateway": {
-			tags, set("IpAddressType", "IPV4"), refused("The subnets have no IPv6 addresses, which a resource gateway of IP address type IPV6 needs", "IpAddressType", "IPV6"), set("ResourceConfigDnsResolution", "IN_VPC"),
+			tags, same("IpAddressType", "IPV4"), {with: object{"Ipv4AddressesPerEni": 3}, fixed: "Ipv4AddressesPerEni]"}, refused("The subnets have no IPv6 addresses, which a resource gateway of IP address type IPV6 needs", "IpAddressType", "IPV6"), set("ResourceConfigDnsResolution", "IN_VPC"),
 		},
 		"AWS::VpcLattice::ResourceConfiguration": {
 			tags, set("AllowAssociationToSharableServiceNetwork", true), refused("This server does not serve custom domain names of resource configurations: use the generat", "CustomDomainName", "native.example.com"), refused("This server does not serve custom domain names of resource configurations: use the generat", "DomainVerificationId", "dv-00000000000000000"),
-			refused("This server does not serve custom domain names of resource configurations: use the generat", "GroupDomain", "example.com"), set("ProtocolType", "TCP"), refused("VPC Lattice has no auth type AWS_IAM of resource configurations.", "ResourceConfigurationAuthType", "AWS_IAM"), {with: object{"ResourceConfigurationGroupId": "rcfg-00000000000000000"}, refused: "of type CHILD has a group", fixed: "ResourceConfigurationGroupId]"},
+			refused("This server does not serve custom domain names of resource configurations: use the generat", "GroupDomain", "example.com"), same("ProtocolType", "TCP"), {with: object{"Name": "other"}, fixed: "Name]"}, set("PortRanges", []string{"81", "90-99"}), set("ResourceConfigurationDefinition", object{"IpResource": "10.0.1.10"}), refused("VPC Lattice has no auth type AWS_IAM of resource configurations.", "ResourceConfigurationAuthType", "AWS_IAM"), {with: object{"ResourceConfigurationGroupId": "rcfg-00000000000000000"}, refused: "of type CHILD has a group", fixed: "ResourceConfigurationGroupId]"},
 			{with: object{"ResourceConfigurationType": "ARN", "ResourceConfigurationDefinition": object{"ArnResource": "arn:aws:rds:us-east-1:111122223333:db:a"}}, refused: "This server does not serve resource configurations of type ARN: use SINGLE."},
 			set("ResourceConfigurationDefinition", object{"DnsResource": object{"DomainName": "db.example.com", "IpAddressType": "IPV4"}}),
 		},
 		"AWS::VpcLattice::ServiceNetworkResourceAssociation": {tags, set("PrivateDnsEnabled", true)},
 		"AWS::VpcLattice::AccessLogSubscription": {
-			tags, {with: object{"ResourceIdentifier": "${network}", "ServiceNetworkLogType": "SERVICE"}}, refused("Model validation failed (#/DestinationArn: expected minLength: 20, actual: 19)", "DestinationArn", "arn:aws:s3:::bucket"), set("DestinationArn", loggroup),
+			tags, {with: object{"ResourceIdentifier": "${network}", "ServiceNetworkLogType": "SERVICE"}, fixed: "ResourceIdentifier]"}, {with: object{"ServiceNetworkLogType": "RESOURCE"}, refused: "Only a service network has log types.", fixed: "ServiceNetworkLogType]"}, refused("Model validation failed (#/DestinationArn: expected minLength: 20, actual: 19)", "DestinationArn", "arn:aws:s3:::bucket"), set("DestinationArn", loggroup),
 		},
 		"AWS::EC2::VPCEndpoint": {
-			tags, set("PrivateDnsEnabled", true), set("IpAddressType", "ipv4"), refused("have no IPv6 addresses", "IpAddressType", "ipv6"), refused("Endpoint policies are not supported", "PolicyDocument", object{"Version": "2012-10-17", "Statement": []object{}}),
+			tags, set("PrivateDnsEnabled", true), same("IpAddressType", "ipv4"), refused("have no IPv6 addresses", "IpAddressType", "ipv6"), refused("Endpoint policies are not supported", "PolicyDocument", object{"Version": "2012-10-17", "Statement": []object{}}),
 			set("SubnetIds", []string{"${other subnet}"}), refused("Route tables are not supported", "RouteTableIds", []string{"${table}"}), refused("both a service network and a resource", "ResourceConfigurationArn", "${resource}"), refused("cannot have a service name", "ServiceName", "com.amazonaws.us-east-1.s3"), refused("is the endpoint's own", "ServiceRegion", "eu-west-1"),
-			set("DnsOptions", object{"DnsRecordIpType": "ipv4"}), refused("only for services with both", "DnsOptions", object{"PrivateDnsOnlyForInboundResolverEndpoint": "OnlyInboundResolver"}), {with: object{"PrivateDnsEnabled": true, "DnsOptions": object{"PrivateDnsPreference": "SPECIFIED_DOMAINS_ONLY", "PrivateDnsSpecifiedDomains": []string{"a.example.com"}}}},
+			same("DnsOptions", object{"DnsRecordIpType": "ipv4"}), refused("only for services with both", "DnsOptions", object{"PrivateDnsOnlyForInboundResolverEndpoint": "OnlyInboundResolver"}), {with: object{"PrivateDnsEnabled": true, "DnsOptions": object{"PrivateDnsPreference": "SPECIFIED_DOMAINS_ONLY", "PrivateDnsSpecifiedDomains": []string{"a.example.com"}}}},
 		},
 		"AWS::Lambda::LayerVersion": {
 			refused("NoSuchBucket", "Content", object{"S3Bucket": "bucket", "S3Key": "key", "S3ObjectVersion": "1", "S3ObjectStorageMode": "COPY"}),
 		},
 		"AWS::Lambda::LayerVersionPermission":    {set("OrganizationId", "o-aaaaaaaaaa")},
-		"AWS::Organizations::Account":            {{with: object{"RoleName": "Steward", "Email": "steward@example.com"}, fixed: "cannot update"}},
+		"AWS::Organizations::Account":            {tags, {with: object{"AccountName": "other", "Email": "other@example.com"}, fixed: "are changed by its root user"}, {with: object{"RoleName": "Steward", "Email": "steward@example.com"}, fixed: "cannot update"}},
 		"AWS::VpcLattice::DomainVerification":    {tags},
 		"AWS::Organizations::Organization":       {{with: object{"FeatureSet": "CONSOLIDATED_BILLING"}, fixed: "Update between ALL and CONSOLIDATED_BILLING feature set mode is not supported."}},
 		"AWS::Organizations::OrganizationalUnit": {tags},

@@ -88,17 +88,16 @@ func nativeResources(account string) []nativeResource {
 			"SourceArn": "${targets}"}, shows: object{"Action": "lambda:InvokeFunction", "Principal": "elasticloadbalancing.amazonaws.com", "SourceArn": "${targets}"},
 			lists: []object{{"FunctionName": "${function}"}}},
 
-		{name: "share", typ: "AWS::RAM::ResourceShare", desired: object{"Name": "things", "AllowExternalPrincipals": true},
-			change: append(put("Name", "more things"), put("Tags", tag("Stage", "two"))...), shows: object{"Name": "more things", "Tags": tag("Stage", "two"), "Status": "ACTIVE"}},
-		{name: "share permission", typ: "AWS::RAM::Permission", desired: object{"Name": "reader", "ResourceType": "vpc-lattice:Service", "PolicyTemplate": reading, "Tags": tag("Stage", "one")},
-			change: put("Tags", tag("Stage", "two")), shows: object{"Tags": tag("Stage", "two"), "Name": "reader", "ResourceType": "vpc-lattice:Service", "Version": "1",
-				"IsResourceTypeDefault": false, "PermissionType": "CUSTOMER_MANAGED", "PolicyTemplate": reading}, fixed: object{"PolicyTemplate": object{"Effect": "Allow", "Action": []string{"vpc-lattice:CreateServiceNetworkServiceAssociation"}}}},
-
 		{name: "network", typ: "AWS::VpcLattice::ServiceNetwork", desired: object{"Name": "native", "AuthType": "AWS_IAM", "Tags": tag("Stage", "one")},
-			change: append(put("AuthType", "NONE"), put("Tags", tag("Stage", "two"))...), shows: object{"AuthType": "NONE", "Tags": tag("Stage", "two"), "Name": "native"}, fixed: object{"Name": "other"}},
+			change: append(put("AuthType", "NONE"), put("Tags", tag("Stage", "two"))...), shows: object{"AuthType": "NONE", "Tags": tag("Stage", "two"), "Name": "native"}, rest: object{"AuthType": "NONE"}, fixed: object{"Name": "other"}},
 		{name: "service", typ: "AWS::VpcLattice::Service", desired: object{"Name": "native"},
 			change: append(put("AuthType", "AWS_IAM"), put("Tags", tag("Stage", "two"))...), shows: object{"AuthType": "AWS_IAM", "Tags": tag("Stage", "two"), "Status": "ACTIVE"},
 			fixed: object{"CustomDomainName": "native.example.com"}},
+		{name: "share permission", typ: "AWS::RAM::Permission", desired: object{"Name": "reader", "ResourceType": "vpc-lattice:Service", "PolicyTemplate": reading, "Tags": tag("Stage", "one")},
+			change: put("Tags", tag("Stage", "two")), shows: object{"Tags": tag("Stage", "two"), "Name": "reader", "ResourceType": "vpc-lattice:Service", "Version": "1",
+				"IsResourceTypeDefault": false, "PermissionType": "CUSTOMER_MANAGED", "PolicyTemplate": reading}, fixed: object{"PolicyTemplate": object{"Effect": "Allow", "Action": []string{"vpc-lattice:CreateServiceNetworkServiceAssociation"}}}},
+		{name: "share", typ: "AWS::RAM::ResourceShare", desired: object{"Name": "things", "AllowExternalPrincipals": true},
+			change: append(put("Name", "more things"), put("Tags", tag("Stage", "two"))...), shows: object{"Name": "more things", "Tags": tag("Stage", "two"), "Status": "ACTIVE"}},
 		{name: "offer", typ: "AWS::VpcLattice::ServiceNetworkServiceAssociation", desired: object{"ServiceNetworkIdentifier": "${network}", "ServiceIdentifier": "${service}"},
 			change: put("Tags", tag("Stage", "two")), shows: object{"Tags": tag("Stage", "two"), "ServiceArn": "${service}", "ServiceNetworkArn": "${network}", "Status": "ACTIVE"},
 			fixed: object{"ServiceIdentifier": "svc-00000000000000000"}, lists: []object{{"ServiceNetworkIdentifier": "${network}"}, {"ServiceIdentifier": "${service}"}, {"ServiceNetworkIdentifier": "${id of network}", "ServiceIdentifier": "${id of service}"}}},
@@ -184,5 +183,5 @@ func nativeLayerPermission() nativeResource {
 func nativeMember(root, unit string) nativeResource {
 	return nativeResource{name: "member", typ: "AWS::Organizations::Account",
 		desired: object{"AccountName": "native member", "Email": "member@" + root + ".example.com", "ParentIds": []string{unit}, "Tags": tag("Stage", "one")},
-		change:  append(put("Tags", tag("Stage", "two")), put("ParentIds", []string{root})...), shows: object{"Tags": tag("Stage", "two"), "ParentIds": []string{root}}}
+		change:  append(put("Tags", tag("Stage", "two")), put("ParentIds", []string{root})...), shows: object{"Tags": tag("Stage", "two"), "ParentIds": []string{root}}, rest: object{"ParentIds": []string{root}}}
 }
