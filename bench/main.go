@@ -69,6 +69,8 @@ type bench struct {
 	missing  []string
 	failed   []string
 	figures  []report.Figure
+	// disturbed are the turns of proxies that were measured again.
+	disturbed report.Disturbed
 	// followed is what changes cost while little is stored.
 	followed *followed
 }
@@ -171,7 +173,7 @@ func (o options) run(ctx context.Context, only string) (err error) {
 		}
 	}
 	r.Took = time.Since(r.When)
-	r.Figures, r.Peers, r.Missing, r.Failed = b.figures, b.versions, b.missing, b.failed
+	r.Figures, r.Disturbed, r.Peers, r.Missing, r.Failed = b.figures, b.disturbed, b.versions, b.missing, b.failed
 	fmt.Println(r.Markdown())
 	if o.json != "" {
 		text, err := json.MarshalIndent(r, "", "  ")

@@ -2,8 +2,10 @@ package process
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -32,6 +34,27 @@ func TestTalk(t *testing.T) {
 	}
 	if _, err := p.Usage(); err == nil {
 		t.Error("it still runs")
+	}
+}
+
+func TestOthersAreNotOurs(t *testing.T) {
+	p, err := Start(Program{Path: "cat", Core: Any, Talk: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop()
+	now, err := OthersNow()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range []int{os.Getpid(), p.PID()} {
+		if threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid)); err != nil || len(threads) == 0 || now[threads[0]] != (ran{}) {
+			t.Errorf("threads %v of %d are others: %v", threads, pid, err)
+		}
+	}
+	from, to := Others{"a": {time: 5, times: 1}, "b": {time: 7, times: 7}}, Others{"a": {time: 9, times: 5}, "b": {time: 13, times: 9}, "c": {times: 1}}
+	if _, at := to.Longest(from); at != 3 {
+		t.Errorf("the longest had a core for %d at a time, want 3", at)
 	}
 }
 

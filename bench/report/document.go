@@ -17,6 +17,8 @@ type Run struct {
 	Machine process.Machine
 	Pinned  bool
 	Quick   bool
+	// Disturbed are the turns that were measured again.
+	Disturbed Disturbed
 	// Peers are the versions of what was compared with; Missing says what was not there, and why.
 	Peers, Missing []string
 	// Failed are the parts that could not be measured.
@@ -50,6 +52,9 @@ func (r Run) Markdown() string {
 		b.WriteString("- What is measured had one core to itself, clients and targets the other one, except where both are said to be used.\n")
 	} else {
 		b.WriteString("- **Nothing was kept to a core**: there is no taskset here, or one core only. Clients and targets took time from what was measured.\n")
+	}
+	if text := r.Disturbed.String(); text != "" {
+		fmt.Fprintf(&b, "- %s\n", text)
 	}
 	for _, p := range r.Peers {
 		fmt.Fprintf(&b, "- Beside: %s.\n", p)

@@ -93,3 +93,20 @@ func TestWriteKeepsWhatPeopleWrote(t *testing.T) {
 		t.Error("a document without marks was written to")
 	}
 }
+
+func TestDisturbed(t *testing.T) {
+	var d Disturbed
+	if got := d.String(); got != "" {
+		t.Errorf("%q without turns", got)
+	}
+	d.Turns = 9
+	if got := d.String(); !strings.HasPrefix(got, "None of 9") {
+		t.Error(got)
+	}
+	for _, name := range []string{"a", "b", "b"} {
+		d.By(name)
+	}
+	if got := d.String(); !strings.Contains(got, "Of 9 turns of the proxies 3 were") || !strings.HasSuffix(got, ": b (2), a (1).") {
+		t.Error(got)
+	}
+}
