@@ -147,14 +147,15 @@ func TestPrivilegedNothingOfAProgramStays(t *testing.T) {
 	env := []string{"PATH=" + os.Getenv("PATH")}
 	const orphan = "setsid sh -c 'echo $$; exec sleep 1000' & "
 	for what, end := range map[string]func(*session) error{
-		"the program ends":     func(*session) error { return nil },
+		"the program ends":     func(s *session) error { return s.Signal(syscall.SIGUSR1) },
 		"the client is gone":   func(s *session) error { return s.Signal(syscall.SIGKILL) },
 		"the server is killed": func(s *session) error { return s.orders.Close() },
 		"the namespace ends":   func(s *session) error { return s.cmd.Process.Signal(syscall.SIGTERM) },
 	} {
 		script := orphan + "exec sleep 1000"
 		if what == "the program ends" {
-			script = orphan + "sleep 0.1"
+			// Not before what it leaves has said which process it is.
+			script = "trap 'exit 0' USR1; " + orphan + "while :; do sleep 0.01; done"
 		}
 		s := start(t, "/", env, "sh", "-c", script)
 		pid := s.line(t)
