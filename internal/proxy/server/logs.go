@@ -17,10 +17,10 @@ const (
 	// maxLogWaiting bounds how many full batches wait for the sink.
 	maxLogWaiting = 2
 	// logChunk is how much text the sink is handed at once.
-	logChunk = 64 << 10
+	logChunk = 128 << 10
 	// logBreath leaves requests time between chunks of a batch that is not full. It is a few times what a chunk takes.
 	logBreath = 250 * time.Microsecond
-	logPause  = 5 * time.Millisecond
+	logPause  = 50 * time.Millisecond
 	// logGrace is how long the sink may take for the last records.
 	logGrace = 2 * time.Second
 )
