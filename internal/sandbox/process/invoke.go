@@ -15,10 +15,11 @@ const initLimit = 10 * time.Second
 const watchEvery = 100 * time.Millisecond
 
 // serve runs one invocation on an instance that is ready or, if cold, starting. Afterwards the instance is ready again or
-// dead. The outcome is told when the function has answered, or at the end where the caller asked for the log's.
-func (m *Manager) serve(in *instance, inv sandbox.Invocation, cold bool, tell chan<- outcome) {
+// dead. The outcome is told when the function has answered. It is left to the caller, once the instance is released, where
+// the function gave no answer or the log's end is part of it: told is false.
+func (m *Manager) serve(in *instance, inv sandbox.Invocation, cold bool, tell chan<- outcome) (res sandbox.Result, told bool) {
 	fn := &in.pool.fn
-	res := sandbox.Result{RequestID: inv.RequestID, Version: fn.Version, StatusCode: 200, Cold: cold}
+	res = sandbox.Result{RequestID: inv.RequestID, Version: fn.Version, StatusCode: 200, Cold: cold}
 	usage := sandbox.Usage{LimitMB: fn.MemoryMB}
 	if inv.Tail {
 		in.log.capture()
@@ -46,6 +47,7 @@ func (m *Manager) serve(in *instance, inv sandbox.Invocation, cold bool, tell ch
 		if !inv.Tail {
 			m.settle(in)
 			tell <- outcome{res: res}
+			told = true
 		}
 		in.awaitNext(expired)
 	}
@@ -70,11 +72,11 @@ func (m *Manager) serve(in *instance, inv sandbox.Invocation, cold bool, tell ch
 	}
 	in.log.say(sandbox.EndLine(inv.RequestID))
 	in.log.say(sandbox.ReportLine(inv.RequestID, usage))
-	if !answered || inv.Tail {
+	if !told {
 		res.Payload, res.FunctionError, res.Duration = out.payload, out.functionError, usage.Duration
 		res.LogTail = in.log.captured()
-		tell <- outcome{res: res}
 	}
+	return res, told
 }
 
 // awaitReady waits until the runtime asks for its first event. If it never will, the answer says why and the process is gone.

@@ -271,8 +271,11 @@ func (m *Manager) run(inv sandbox.Invocation, tell chan<- outcome) {
 		tell <- outcome{err: err}
 		return
 	}
-	m.serve(in, inv, cold, tell)
+	res, told := m.serve(in, inv, cold, tell)
 	m.release(in)
+	if !told {
+		tell <- outcome{res: res}
+	}
 }
 
 // acquire returns an instance for one invocation: a warm one, else a new one.
