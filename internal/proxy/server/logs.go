@@ -14,10 +14,13 @@ const (
 	// A batch is as many records, or as much text of their heads, as stay in a processor's cache until they are written.
 	logBatchRecords = 4 << 10
 	logBatchText    = 1 << 20
+	// logEnough is how many records end a pause. What is written at once keeps requests from a core: a few chunks are as much as
+	// the slowest of them can bear.
+	logEnough = 256
 	// maxLogWaiting bounds how many full batches wait for the sink.
 	maxLogWaiting = 2
 	// logChunk is how much text the sink is handed at once.
-	logChunk = 128 << 10
+	logChunk = 64 << 10
 	// logBreath leaves requests time between chunks of a batch that is not full. It is a few times what a chunk takes.
 	logBreath = 250 * time.Microsecond
 	logPause  = 50 * time.Millisecond
@@ -25,13 +28,13 @@ const (
 	logGrace = 2 * time.Second
 )
 
-// logQueue gathers access records from connections for the one goroutine that writes them and hands them to the sink. It does
-// so seldom and much at once: the system calls of a sink that is never at rest would keep the runtime's monitor awake.
+// logQueue gathers access records from connections for the one goroutine that writes them and hands them to the sink, after a
+// pause each time: the system calls of a sink that is never at rest would keep the runtime's monitor awake.
 type logQueue struct {
 	sink    AccessLog
 	dropped *atomic.Int64
 	some    chan struct{} // holds something while there are records
-	full    chan struct{} // and while there is a full batch
+	enough  chan struct{} // and while there are enough of them
 	quit    chan struct{}
 	done    chan struct{}
 
@@ -62,7 +65,7 @@ func (b *logBatch) room(text int) bool {
 }
 
 func newLogQueue(sink AccessLog, dropped *atomic.Int64) *logQueue {
-	return &logQueue{sink: sink, dropped: dropped, some: make(chan struct{}, 1), full: make(chan struct{}, 1),
+	return &logQueue{sink: sink, dropped: dropped, some: make(chan struct{}, 1), enough: make(chan struct{}, 1),
 		quit: make(chan struct{}), done: make(chan struct{}), filling: newLogBatch()}
 }
 
@@ -85,12 +88,13 @@ func (q *logQueue) add(c *proxy.Record) {
 	first := len(b.records) == 0 && len(q.waiting) == 0
 	b.records = append(b.records, *c)
 	b.text = b.records[len(b.records)-1].Keep(b.text)
+	enough := full || len(b.records) == logEnough
 	q.mu.Unlock()
 	if first {
 		signal(q.some)
 	}
-	if full {
-		signal(q.full)
+	if enough {
+		signal(q.enough)
 	}
 }
 
@@ -108,7 +112,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-// run hands records over as they come. After that it pauses until a batch is full, so that it is not woken at every request.
+// run hands records over as they come. After that it pauses until there are enough, so that it is not woken at every request.
 func (q *logQueue) run() {
 	defer close(q.done)
 	pause := time.NewTimer(logPause)
@@ -120,7 +124,7 @@ func (q *logQueue) run() {
 			pause.Reset(logPause)
 			select {
 			case <-pause.C:
-			case <-q.full:
+			case <-q.enough:
 			case <-q.quit:
 			}
 		case <-q.quit:
@@ -130,9 +134,13 @@ func (q *logQueue) run() {
 	}
 }
 
-// flush hands over what waits.
+// flush hands over what waits. What comes meanwhile is for the next time.
 func (q *logQueue) flush() {
-	for b := q.next(nil); b != nil; b = q.next(b) {
+	for more := true; more; {
+		b := q.next()
+		if b == nil {
+			return
+		}
 		for i := range b.records {
 			q.write(&b.records[i])
 			if len(q.text) >= logChunk {
@@ -141,8 +149,8 @@ func (q *logQueue) flush() {
 			}
 		}
 		q.hand()
-		clear(b.records)
-		b.records, b.text, b.full = b.records[:0], b.text[:0], false
+		more = b.full
+		q.reuse(b)
 	}
 }
 
@@ -183,13 +191,10 @@ func (q *logQueue) hand() {
 	q.chunk, q.text, q.ends = q.chunk[:0], q.text[:0], q.ends[:0]
 }
 
-// next takes back a batch that was handed over and returns the oldest one, or nil if there are no records.
-func (q *logQueue) next(used *logBatch) *logBatch {
+// next returns the oldest batch, or nil if there are no records.
+func (q *logQueue) next() *logBatch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if used != nil {
-		q.spare = used
-	}
 	var b *logBatch
 	switch {
 	case len(q.waiting) > 0:
@@ -200,6 +205,15 @@ func (q *logQueue) next(used *logBatch) *logBatch {
 		q.refill()
 	}
 	return b
+}
+
+// reuse empties a batch that was handed over.
+func (q *logQueue) reuse(b *logBatch) {
+	clear(b.records)
+	b.records, b.text, b.full = b.records[:0], b.text[:0], false
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.spare = b
 }
 
 // stop lets run return once all is handed over. Nothing may be added afterwards.
