@@ -63,15 +63,17 @@ func flood(n int) string {
 // Hostile requests over connections, whole and a byte at a time: each is answered once, its connection is closed, and what follows
 // it is never heard. No target gets a whole request of them, even where the name is that of a service.
 func TestRefusedOnConnections(t *testing.T) {
-	n := newNetwork()
 	var target recorder
-	f := start(t, n, func(c *Config) {
-		quietly(c)
-		c.Timeouts.Head, c.Timeouts.Idle = 300*time.Millisecond, 300*time.Millisecond
-	})
-	table := oneService(n.target(t, serverNS, "10.0.0.5:80", serving(target.answer)))
-	service(table).Hosts = append(service(table).Hosts, "x", "y")
-	f.apply(t, table)
+	begin := func(edit func(*Config)) *fixture {
+		n := newNetwork()
+		f := start(t, n, func(c *Config) { quietly(c); edit(c) })
+		table := oneService(n.target(t, serverNS, "10.0.0.5:80", serving(target.answer)))
+		service(table).Hosts = append(service(table).Hosts, "x", "y")
+		f.apply(t, table)
+		return f
+	}
+	patient := begin(func(*Config) {})
+	hasty := begin(func(c *Config) { c.Timeouts.Head, c.Timeouts.Idle = time.Second, time.Second })
 	const evil = "GET /evil HTTP/1.1\r\nHost: x\r\n\r\n"
 	for _, tc := range refusals(t) {
 		for _, way := range []string{"whole", "by bytes"} {
@@ -80,11 +82,11 @@ func TestRefusedOnConnections(t *testing.T) {
 			}
 			t.Run(tc.name+" "+way, func(t *testing.T) {
 				t.Parallel()
-				c := f.dial(t, blueNS, latticeAddr)
-				raw := tc.raw
-				if tc.status != 408 {
-					raw += evil
+				f, raw := patient, tc.raw+evil
+				if tc.status == 408 {
+					f, raw = hasty, tc.raw
 				}
+				c := f.dial(t, blueNS, latticeAddr)
 				go func() {
 					// A server that has refused need not take the rest.
 					if way == "whole" {
