@@ -116,32 +116,9 @@ var fellows = map[string]string{
 // another member of the organization, not one with whom it was shared once. The answer is the one that an identifier gets which
 // nothing ever had.
 func TestWalls(t *testing.T) {
-	const mark = "OnlyForTheOwner"
 	w := newWorld(t)
-	for _, id := range []string{"111111111111", "222222222222", "333333333333", "444444444444", "555555555555", "666666666666", "777777777777"} {
-		w.open(t, id)
-	}
-	owner := w.populate(t, "111111111111", "222222222222", mark, true)
-	w.must(t, "111111111111", "organizations", "CreateAccount", map[string]any{"AccountName": "another", "Email": "another@example.com"})
-	w.must(t, "111111111111", "ram", "EnableSharingWithAwsOrganization", map[string]any{})
-	member := ""
-	accounts := w.must(t, "111111111111", "organizations", "ListAccounts", map[string]any{})["Accounts"].([]any)
-	for _, a := range accounts {
-		if a := a.(map[string]any); a["Name"] == "another" {
-			member = a["Id"].(string)
-		}
-	}
-	w.unshare(t, "111111111111", "666666666666", owner)
-	probers := []struct {
-		who    string
-		has    estate.Estate
-		fellow bool
-	}{
-		{"a stranger", w.populate(t, "444444444444", "555555555555", "stranger", true), false},
-		{"another member of the organization", w.populate(t, member, "333333333333", "member", false), true},
-		{"one with whom it was shared", w.populate(t, "666666666666", "777777777777", "sharee", true), false},
-	}
-	for _, p := range probers {
+	owner, outsiders := w.divided(t)
+	for _, p := range outsiders {
 		t.Run(p.who, func(t *testing.T) {
 			t.Parallel()
 			var whole, asked, answered atomic.Int64
@@ -153,7 +130,7 @@ func TestWalls(t *testing.T) {
 			for _, name := range slices.Sorted(maps.Keys(w.apis)) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					a, pr := w.apis[name], newProber(t, w, w.apis[name].Service, p.has, owner, mark)
+					a, pr := w.apis[name], newProber(t, w, w.apis[name].Service, p.has, owner)
 					pr.known = func(what string) bool { return oracles[what] != "" || p.fellow && fellows[what] != "" }
 					for _, op := range slices.Sorted(maps.Keys(a.operations)) {
 						pr.operation(t, a, a.operations[op])
@@ -169,6 +146,57 @@ func TestWalls(t *testing.T) {
 			}
 		})
 	}
+}
+
+// ownersMark stands wherever the owner chose a text.
+const ownersMark = "OnlyForTheOwner"
+
+// outsider is an account that is not to see what the owner has.
+type outsider struct {
+	who string
+	has estate.Estate
+	// fellow says that it is in the owner's organization.
+	fellow bool
+}
+
+// divided makes an owner, and outsiders of each kind.
+func (w *world) divided(t testing.TB) (owner estate.Estate, outsiders []outsider) {
+	t.Helper()
+	const account = "111111111111"
+	for _, id := range []string{account, "222222222222", "333333333333", "444444444444", "555555555555", "666666666666", "777777777777"} {
+		w.open(t, id)
+	}
+	owner = w.populate(t, account, "222222222222", ownersMark, true)
+	w.must(t, account, "organizations", "CreateAccount", map[string]any{"AccountName": "another", "Email": "another@example.com"})
+	w.must(t, account, "ram", "EnableSharingWithAwsOrganization", map[string]any{})
+	member := ""
+	for _, a := range w.must(t, account, "organizations", "ListAccounts", map[string]any{})["Accounts"].([]any) {
+		if a := a.(map[string]any); a["Name"] == "another" {
+			member = a["Id"].(string)
+		}
+	}
+	w.unshare(t, account, "666666666666", owner)
+	return owner, []outsider{
+		{"a stranger", w.populate(t, "444444444444", "555555555555", "stranger", true), false},
+		{"another member of the organization", w.populate(t, member, "333333333333", "member", false), true},
+		{"one with whom it was shared", w.populate(t, "666666666666", "777777777777", "sharee", true), false},
+	}
+}
+
+// trespass says of a row that somebody else's call changed or made if it is the owner's.
+func trespass(owner, key, old, now string) bool {
+	if old == now {
+		return false
+	}
+	if old != "" {
+		return strings.Contains(old, `"`+owner+`"`) || strings.Contains(key, owner)
+	}
+	// The key of a row that is somebody else's may end in what was asked for.
+	_, of, _ := strings.Cut(key, "|")
+	if arn := strings.SplitN(of, ":", 6); len(arn) == 6 && arn[0] == "arn" {
+		of = arn[4]
+	}
+	return strings.HasPrefix(of, owner) || strings.Contains(now, `"`+owner+`"`) || strings.Contains(now, `"`+owner+`/`)
 }
 
 // must makes a call that is to succeed and answers its output.
@@ -206,18 +234,19 @@ type prober struct {
 	script     *estate.Script
 	maker      *forge.Maker
 	has, owner estate.Estate
-	mark       string
 	// known says of a place that AWS tells there what is there.
 	known func(string) bool
 	// secrets are the names of what only the owner knows, clean are answers that have nothing of it.
 	secrets []string
 	clean   map[string]bool
+	// filters are the names of filters that operations take.
+	filters map[string][]string
 	// identifiers that were asked for and those of them with success; requests that were refused and those that changed anything.
 	asked, answered, refused, changed int
 }
 
-func newProber(t *testing.T, w *world, s *model.Service, has, owner estate.Estate, mark string) *prober {
-	p := &prober{scratch: w.fork(t), script: newScript(t), has: has, owner: owner, mark: mark, clean: map[string]bool{}}
+func newProber(t *testing.T, w *world, s *model.Service, has, owner estate.Estate) *prober {
+	p := &prober{scratch: w.fork(t), script: newScript(t), has: has, owner: owner, clean: map[string]bool{}, filters: map[string][]string{}}
 	p.maker = &forge.Maker{Service: s, Known: p.script.Known(has)}
 	for name, theirs := range owner {
 		if len(theirs) > 12 && name != "zip" && has[name] != theirs {
@@ -236,23 +265,66 @@ func (p *prober) operation(t *testing.T, a *api, op *model.Operation) {
 		for _, name := range p.names(a.Package+"."+op.Name+"."+spot.Path, spot.Shape, forge.At(in, spot.Path)) {
 			id := p.owner[name]
 			real, none := p.maker.With(op, in, spot.Path, id), p.maker.With(op, in, spot.Path, ghost(id))
-			for _, filter := range filtersOf(spot.Path) {
-				if filter != "" {
-					place := strings.TrimSuffix(spot.Path, "Values.0") + "Name"
-					real, none = p.maker.With(op, real, place, filter), p.maker.With(op, none, place, filter)
-				}
+			of, isFilter := strings.CutSuffix(spot.Path, "Filters.0.Values.0")
+			if !isFilter {
 				p.compare(t, a, op, by, spot.Path, id, real, none)
+				continue
+			}
+			place := of + "Filters.0.Name"
+			for _, filter := range p.filtersOf(t, a, op, by, place, none) {
+				p.compare(t, a, op, by, spot.Path, id, p.maker.With(op, real, place, filter), p.maker.With(op, none, place, filter))
 			}
 		}
 	}
 }
 
-// filtersOf are the names of filters to ask with at a place, where it is the values of one.
-func filtersOf(path string) []string {
-	if strings.HasSuffix(path, "Filters.0.Values.0") {
-		return []string{"vpc-id", "subnet-id", "group-id", "resource-id", "association.subnet-id", "attachment.vpc-id", "network-interface-id", "owner-id"}
+// filtersOf are the names of filters that an operation takes at a place: EC2 names them after the members of what is listed, as
+// association.subnet-id, and refuses those that it does not know.
+func (p *prober) filtersOf(t *testing.T, a *api, op *model.Operation, by, place string, in map[string]any) []string {
+	if known, ok := p.filters[op.Name]; ok {
+		return known
 	}
-	return []string{""}
+	var out []string
+	for _, name := range filterNames(a.Service, op) {
+		if got := p.scratch.call(by, a.Package, op.Name, p.maker.With(op, in, place, name)); got.Status < 300 {
+			out = append(out, name)
+		}
+	}
+	if len(out) == 0 {
+		t.Errorf("%s takes no filter that is named after what it lists", op.Name)
+	}
+	p.filters[op.Name] = out
+	return out
+}
+
+var words = regexp.MustCompile(`[A-Z][a-z0-9]*`)
+
+// filterNames are the names that filters of an operation may have, by its output: of each text in it the member's name, and that with the
+// names of the members that hold it.
+func filterNames(s *model.Service, op *model.Operation) []string {
+	var out []string
+	for _, spot := range forge.Told(s, op) {
+		if spot.Shape.Kind != model.String || len(spot.Shape.Enum) > 0 {
+			continue
+		}
+		name, way := "", strings.Split(spot.Path, ".")
+		for i, part := range slices.Backward(way) {
+			if i == 0 || part == "0" {
+				continue
+			}
+			part = strings.ToLower(strings.Join(words.FindAllString(part, -1), "-"))
+			if i+1 < len(way) && way[i+1] == "0" {
+				part = strings.TrimSuffix(strings.TrimSuffix(part, "-set"), "s")
+			}
+			if name != "" {
+				part += "." + name
+			}
+			if name = part; !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
 }
 
 // names are the kinds of identifiers to try at a place: all that fit, or those of the kind that stands there, or else
@@ -298,7 +370,7 @@ func (p *prober) compare(t *testing.T, a *api, op *model.Operation, by, path, id
 		return
 	}
 	clean := true
-	if strings.Contains(said, p.mark) {
+	if strings.Contains(said, ownersMark) {
 		clean = false
 		t.Errorf("%s shows what is the owner's: %s\n%.400s", what, shown(real), said)
 	}
@@ -331,12 +403,30 @@ func (p *prober) ask(t *testing.T, a *api, op *model.Operation, by, what string,
 	p.changed++
 	p.scratch.settle(t)
 	for key, now := range p.scratch.store.changes() {
-		if old := p.scratch.had[key]; old != now && (strings.Contains(old, `"`+p.owner["account"]+`"`) || old != "" && strings.Contains(key, p.owner["account"])) {
-			t.Errorf("%s changes %s of the owner:\n%s\n%.300s\n%.300s", what, key, shown(in), old, now)
+		if old := p.scratch.had[key]; trespass(p.owner["account"], key, old, now) {
+			t.Errorf("%s changes or makes %s of the owner:\n%s\n%.300s\n%.300s", what, key, shown(in), old, now)
 		}
 	}
 	p.scratch = p.scratch.anew(t)
 	return got
+}
+
+func TestTrespass(t *testing.T) {
+	const owner = "111111111111"
+	for row, want := range map[[3]string]bool{
+		{"vpc|vpc-1", "", `{"account":"111111111111","id":"vpc-1"}`}:                                             true,
+		{"token|111111111111/r/operation/t", "", `{}`}:                                                           true,
+		{"function|arn:aws:lambda:r:111111111111:function:f", "", `{}`}:                                          true,
+		{"network|n", "", `{"scope":"111111111111/r"}`}:                                                          true,
+		{"vpc|vpc-1", `{"account":"111111111111"}`, ""}:                                                          true,
+		{"token|222222222222/r/operation/arn:aws:iam::111111111111:role/r", "", `{"scope":"222222222222/r"}`}:    false,
+		{"function|arn:aws:lambda:r:222222222222:function:f", "", `{"role":"arn:aws:iam::111111111111:role/r"}`}: false,
+		{"vpc|vpc-1", `{"account":"111111111111"}`, `{"account":"111111111111"}`}:                                false,
+	} {
+		if got := trespass(owner, row[0], row[1], row[2]); got != want {
+			t.Errorf("%q: %v, want %v", row, got, want)
+		}
+	}
 }
 
 func TestGhosts(t *testing.T) {

@@ -17,7 +17,12 @@ type Spot struct {
 }
 
 // Spots lists the places of an operation's input, structures and lists among them, as deep as a structure comes once.
-func Spots(s *model.Service, op *model.Operation) []Spot {
+func Spots(s *model.Service, op *model.Operation) []Spot { return spots(s, Input(s, op)) }
+
+// Told lists so the places of an operation's output.
+func Told(s *model.Service, op *model.Operation) []Spot { return spots(s, s.Shape(op.Output)) }
+
+func spots(s *model.Service, whole *model.Shape) []Spot {
 	var out []Spot
 	var walk func(shape *model.Shape, path []string, required bool, above []string)
 	walk = func(shape *model.Shape, path []string, required bool, above []string) {
@@ -37,7 +42,7 @@ func Spots(s *model.Service, op *model.Operation) []Spot {
 			}
 		}
 	}
-	walk(Input(s, op), nil, true, nil)
+	walk(whole, nil, true, nil)
 	return out
 }
 
