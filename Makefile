@@ -31,11 +31,11 @@ bench: build zone
 	bin/bench $(FLAGS)
 
 # The whole of what every run of the tests does a sample of: a server killed a thousand times, an etcd cluster that fails, every
-# identifier asked for at every place of every operation, all of the example for the AWS CLI.
+# identifier asked for at every place of every operation, every command of every README.
 soak: build
 	$(GO) test -timeout 3h -v ./test/soak -points 1000 -trellis ../../bin/trellis
 	TRELLIS_EVERYTHING=1 $(GO) test -timeout 3h -v -run 'TestWalls|TestBrokenInputs|TestEveryOperation' ./cmd/trellis
-	cd $(ZONE) && TRELLIS_EVERYTHING=1 $(GO) test -timeout 3h -v -run TestPrivilegedCLIExample ./demo
+	TRELLIS_EVERYTHING=1 $(GO) test -timeout 3h -v -run TestREADMEs ./test
 	$(MAKE) fuzz FUZZTIME=2m
 
 # Runs each fuzz target for FUZZTIME. What was found that takes the code where no seed does joins the seeds in testdata/fuzz, to be

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -19,9 +18,6 @@ import (
 	"time"
 )
 
-// registries are where the programs say that providers come from.
-var registries = map[string]string{"terraform": "registry.terraform.io", "tofu": "registry.opentofu.org"}
-
 // tool is a program at work in a directory of its own.
 type tool struct {
 	*testing.T
@@ -29,51 +25,25 @@ type tool struct {
 	env          []string
 }
 
-// provider is the directory of a provider aws for this machine, or empty: where TF_PLUGIN_DIR says, where Terraform looks by itself,
-// or in a mirror among the add-on software of /opt.
-func provider() string {
-	home, _ := os.UserHomeDir()
-	for _, mirror := range []string{
-		os.Getenv("TF_PLUGIN_DIR"), filepath.Join(home, ".terraform.d", "plugins"), filepath.Join(home, ".local", "share", "terraform", "plugins"),
-		"/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins", "/opt/*",
-	} {
-		if mirror == "" {
-			continue
-		}
-		found, _ := filepath.Glob(filepath.Join(mirror, "registry.*", "hashicorp", "aws", "*", runtime.GOOS+"_"+runtime.GOARCH, "terraform-provider-aws*"))
-		if len(found) > 0 {
-			return filepath.Dir(slices.Max(found))
-		}
-	}
-	return ""
-}
-
 // find skips the test where the program or the provider is missing.
-func find(t *testing.T, name string) (program, binaries string) {
+func find(t *testing.T, name string) (program string) {
 	t.Helper()
 	program, err := exec.LookPath(name)
 	if err != nil {
 		t.Skipf("NOT RUN: %s: it is not in PATH", name)
 	}
-	if binaries = provider(); binaries == "" {
-		t.Skipf("NOT RUN: %s: there is no provider aws in TF_PLUGIN_DIR, where Terraform looks for plugins, or in /opt/*", name)
+	if provider() == "" {
+		t.Skipf("NOT RUN: %s: %v", name, ErrNoProvider)
 	}
-	return program, binaries
+	return program
 }
 
 // newTool puts a configuration into a directory of its own and initialises it. The accounts are those of an AWS config file.
 func newTool(t *testing.T, name, configuration, profiles string) *tool {
 	t.Helper()
-	program, binaries := find(t, name)
-	home := t.TempDir()
-	version := filepath.Base(filepath.Dir(binaries))
-	place := filepath.Join(home, "plugins", registries[name], "hashicorp", "aws", version)
-	if err := errors.Join(
-		os.MkdirAll(place, 0o755),
-		os.Symlink(binaries, filepath.Join(place, filepath.Base(binaries))),
-		os.WriteFile(filepath.Join(home, "rc"), fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", filepath.Join(home, "plugins")), 0o600),
-		os.CopyFS(filepath.Join(home, "work"), os.DirFS(configuration)),
-	); err != nil {
+	program, home := find(t, name), t.TempDir()
+	settings, version, err := Mirror(home, name)
+	if err := errors.Join(err, os.CopyFS(filepath.Join(home, "work"), os.DirFS(configuration))); err != nil {
 		t.Fatal(err)
 	}
 	for _, old := range []string{".terraform", ".terraform.lock.hcl", "terraform.tfstate", "terraform.tfstate.backup"} {
@@ -81,10 +51,8 @@ func newTool(t *testing.T, name, configuration, profiles string) *tool {
 			t.Fatal(err)
 		}
 	}
-	c := &tool{T: t, program: program, dir: filepath.Join(home, "work"), env: []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, "AWS_CONFIG_FILE=" + profiles,
-		"TF_CLI_CONFIG_FILE=" + filepath.Join(home, "rc"), "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1",
-	}}
+	c := &tool{T: t, program: program, dir: filepath.Join(home, "work"), env: append(settings,
+		"PATH="+os.Getenv("PATH"), "HOME="+home, "TMPDIR="+home, "AWS_CONFIG_FILE="+profiles)}
 	t.Logf("%s with the provider aws %s", name, version)
 	if out, err := c.start(t.Context(), "init", "-input=false", "-no-color"); err != nil {
 		t.Fatalf("init: %v\n%s", err, out)

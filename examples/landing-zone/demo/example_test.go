@@ -84,20 +84,6 @@ func (e example) says(want, program string, args ...string) string {
 	return out.String()
 }
 
-// table holds that the requests of the demo come to what they come to there.
-func (e example) table() {
-	e.Helper()
-	rows, err := e.Table(e.Context())
-	if err != nil {
-		e.Fatal(err)
-	}
-	for _, row := range rows {
-		if !row.AsExpected {
-			e.Errorf("%s, %s: %s, want %s: %s", row.From, row.Request, row.Got, row.Expected, row.Why)
-		}
-	}
-}
-
 // made makes what the program is to find by its name, a VPC and a service network, and answers their ids.
 func (e example) made() (vpc, network string) {
 	e.Helper()

@@ -13,9 +13,6 @@ import (
 	"landing-zone/functions/wheels"
 )
 
-// everything asks for the whole of what tests do only a part of.
-var everything = os.Getenv("TRELLIS_EVERYTHING") != ""
-
 // built has the server's program, in a directory of its own.
 var built = sync.OnceValues(func() (program string, err error) {
 	dir, err := os.MkdirTemp("", "trellis-demo-test-")
