@@ -31,6 +31,7 @@ import (
 	"trellis/internal/state"
 	"trellis/internal/store"
 	"trellis/internal/store/etcd"
+	"trellis/internal/strict"
 	"trellis/internal/substrate/linux"
 	"trellis/internal/vault"
 )
@@ -218,7 +219,7 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	web := newWeb(front(config.AnswersFor, api, metrics), usual, log)
 	down.add(func() error { return finish(web) })
 	failed := make(chan error, 1)
-	go func() { failed <- web.Serve(crowded{listener, plane.room(headroom.ForCalls)}) }()
+	go func() { failed <- web.Serve(strict.Listen(crowded{listener, plane.room(headroom.ForCalls)})) }()
 	if noDataPlane != "" {
 		fmt.Fprintf(stdout, "no data plane: %s\n", noDataPlane)
 	}

@@ -60,6 +60,10 @@ var layers = []layer{
 		why: "what the process may still open is the same question whoever opens it",
 	},
 	{
+		packages: []string{"internal/strict"},
+		why:      "what may not come over a connection is the same for every server that reads HTTP leniently",
+	},
+	{
 		packages: []string{"internal/store"},
 		why:      "the contract of a database says nothing of what is kept in it",
 	},
@@ -143,7 +147,7 @@ var layers = []layer{
 			"checks those of API calls, or the two would differ",
 	},
 	{
-		packages: []string{"internal/sandbox/process"}, imports: join(basics, domain, []string{"internal/sandbox"}),
+		packages: []string{"internal/sandbox/process"}, imports: join(basics, domain, []string{"internal/sandbox", "internal/strict"}),
 		why: "as for substrate/linux: it starts processes through an interface of its own",
 	},
 	{

@@ -18,6 +18,7 @@ import (
 
 	"trellis/internal/arn"
 	"trellis/internal/sandbox"
+	"trellis/internal/strict"
 )
 
 // maxConns bounds what one instance may take of the server's descriptors, on each of its two listeners.
@@ -106,7 +107,7 @@ func (m *Manager) start(ctx context.Context, p *pool) (_ *instance, err error) {
 		undo = append(undo, func() { l.Close() })
 		server := newServer(s.handler, m.quiet)
 		in.servers = append(in.servers, server)
-		go server.Serve(newLimited(l, maxConns))
+		go server.Serve(strict.Listen(newLimited(l, maxConns)))
 	}
 	undo = append(undo, func() { in.closeServers() })
 
