@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"runtime"
 	"runtime/pprof"
 	"runtime/trace"
 	"strconv"
@@ -32,6 +33,10 @@ func (s *Server) pprof(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch p := pprof.Lookup(name); {
 	case p != nil:
+		// As net/http/pprof has it: what is not in use is not to be in the profile.
+		if name == "heap" && query.Get("gc") == "1" {
+			runtime.GC()
+		}
 		debug, _ := strconv.Atoi(query.Get("debug"))
 		err = p.WriteTo(w, debug)
 	case name == "profile":

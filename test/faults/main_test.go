@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -290,6 +291,34 @@ func (s *server) metric(t *testing.T, name string) float64 {
 	}
 	t.Fatalf("there is no metric %s", name)
 	return 0
+}
+
+// profile is one of the server's profiles, from its admin socket.
+func (s *server) profile(t *testing.T, name string) []byte {
+	t.Helper()
+	local := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(s.data, "admin.sock"))
+	}}}
+	res, err := local.Get("http://admin/debug/pprof/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	profile, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != 200 {
+		t.Fatalf("%s, %v", res.Status, err)
+	}
+	return profile
+}
+
+// live is how much of the server's heap is in use, in MiB, once what is not has been collected.
+func (s *server) live(t *testing.T) int {
+	t.Helper()
+	// What a pool holds is let go by the second collection.
+	for range 2 {
+		s.profile(t, "heap?gc=1")
+	}
+	return int(s.metric(t, "go_memstats_heap_alloc_bytes")) >> 20
 }
 
 // rss is the server's resident memory in MiB.

@@ -2,9 +2,7 @@ package faults
 
 import (
 	"bytes"
-	"context"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -106,20 +104,8 @@ func TestPrivilegedMetrics(t *testing.T) {
 		}
 	}
 
-	local := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(s.data, "admin.sock"))
-	}}}
-	res, err := local.Get("http://admin/debug/pprof/heap")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	profile, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != 200 {
-		t.Fatalf("%s, %v", res.Status, err)
-	}
 	file := filepath.Join(t.TempDir(), "heap")
-	if err := os.WriteFile(file, profile, 0o600); err != nil {
+	if err := os.WriteFile(file, s.profile(t, "heap"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, err := exec.Command("go", "tool", "pprof", "-top", "-sample_index=alloc_space", file).CombinedOutput()
