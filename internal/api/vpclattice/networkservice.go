@@ -60,12 +60,12 @@ func (q *query) newNetworkService(tx *state.Tx, in *vpclattice.CreateServiceNetw
 	total := 0
 	for other := range state.NetworkServices.By(tx, state.ByNetwork, n.ID) {
 		total++
-		switch o, ok := state.Services.Get(tx, other.Service); {
+		switch {
 		case other.Service == s.ID && other.Deleting:
 			return nil, busy(lattice.KindNetworkService, other.ID, lattice.Deleting)
 		case other.Service == s.ID:
 			return nil, conflict(lattice.KindNetworkService, other.ID, "Service %s is already associated with service network %s.", s.ID, n.ID)
-		case ok && s.CustomDomain != "" && strings.EqualFold(o.CustomDomain, s.CustomDomain):
+		case s.CustomDomain != "" && strings.EqualFold(customDomain(tx, other.Service), s.CustomDomain):
 			return nil, conflict(lattice.KindNetwork, n.ID, "Service network %s has a service with the custom domain name %s already.", n.ID, s.CustomDomain)
 		}
 	}
@@ -74,6 +74,14 @@ func (q *query) newNetworkService(tx *state.Tx, in *vpclattice.CreateServiceNetw
 	}
 	meta, err := q.newMeta(lattice.KindNetworkService, "", in.Tags)
 	return &lattice.NetworkService{Meta: meta, Network: n.ID, Service: s.ID, NetworkOwner: n.Account, ServiceOwner: s.Account, CreatedBy: q.Account}, err
+}
+
+func customDomain(r state.Reader, service string) string {
+	s, ok := state.Services.Get(r, service)
+	if !ok {
+		return ""
+	}
+	return s.CustomDomain
 }
 
 func (q *query) showNetworkService(r state.Reader, a *lattice.NetworkService) *vpclattice.GetServiceNetworkServiceAssociationOutput {

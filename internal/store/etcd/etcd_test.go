@@ -29,6 +29,27 @@ func TestStore(t *testing.T) {
 	})
 }
 
+// The embedded database takes as much in one step as a share of everything, or a target group of all its targets, comes to.
+func TestEmbedTakesManyReads(t *testing.T) {
+	s, err := etcd.Embed(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var reads []store.Read
+	var writes []store.Write
+	for n := range 3000 {
+		key := fmt.Sprint("k", n)
+		reads, writes = append(reads, store.Read{Key: key}), append(writes, store.Write{Key: key, Value: []byte("v")})
+	}
+	if _, err := s.Commit(t.Context(), reads, writes); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Commit(t.Context(), reads, writes); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("keys that are there now are compared: %v", err)
+	}
+}
+
 // A database that is opened again leads over what it has, however much of that is yet to be applied.
 func TestEmbedAgain(t *testing.T) {
 	dir := t.TempDir()
