@@ -1,6 +1,7 @@
 package lattice
 
 import (
+	"cmp"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -118,7 +119,7 @@ func (g *TargetGroup) configureLambda(c Config) error {
 	case c.EventVersion != "" && c.EventVersion != "V1" && c.EventVersion != "V2":
 		return Invalid("config.lambdaEventStructureVersion", "The event structure version must be V1 or V2.")
 	}
-	g.EventVersion = c.EventVersion
+	g.EventVersion = cmp.Or(c.EventVersion, "V1")
 	return nil
 }
 

@@ -19,7 +19,7 @@ func TestConfigure(t *testing.T) {
 		want  TargetGroup
 		field string
 	}{
-		"lambda":                 {TypeLambda, Config{}, TargetGroup{}, ""},
+		"lambda":                 {TypeLambda, Config{}, TargetGroup{EventVersion: "V1"}, ""},
 		"lambda V2":              {TypeLambda, Config{EventVersion: "V2"}, TargetGroup{EventVersion: "V2"}, ""},
 		"lambda V3":              {TypeLambda, Config{EventVersion: "V3"}, TargetGroup{}, "config.lambdaEventStructureVersion"},
 		"lambda with a port":     {TypeLambda, Config{Port: ptr(int32(80))}, TargetGroup{}, "config.port"},
@@ -28,7 +28,7 @@ func TestConfigure(t *testing.T) {
 		"lambda in a VPC":        {TypeLambda, Config{VPC: "v"}, TargetGroup{}, "config.vpcIdentifier"},
 		"lambda with addresses":  {TypeLambda, Config{IPAddressType: "IPV4"}, TargetGroup{}, "config.ipAddressType"},
 		"lambda with checks":     {TypeLambda, Config{HealthCheck: on}, TargetGroup{}, "config.healthCheck"},
-		"lambda with checks off": {TypeLambda, Config{HealthCheck: off}, TargetGroup{}, ""},
+		"lambda with checks off": {TypeLambda, Config{HealthCheck: off}, TargetGroup{EventVersion: "V1"}, ""},
 		"instance":               {TypeInstance, Config{VPC: "v", Protocol: "HTTP"}, TargetGroup{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP1, Port: 80, HealthCheck: check("HTTP", true)}, ""},
 		"ip":                     {TypeIP, Config{VPC: "v", Protocol: "HTTP", Port: ptr(int32(8080))}, TargetGroup{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP1, Port: 8080, IPAddressType: "IPV4", HealthCheck: check("HTTP", true)}, ""},
 		"ip without checks":      {TypeIP, Config{VPC: "v", Protocol: "HTTP", IPAddressType: "IPV4", HealthCheck: off}, TargetGroup{VPC: "v", Protocol: "HTTP", ProtocolVersion: HTTP1, Port: 80, IPAddressType: "IPV4", HealthCheck: check("HTTP", false)}, ""},

@@ -104,6 +104,19 @@ func newTags(list []iam.Tag) (tag.Set, error) {
 	return tag.Set(nil).With(set)
 }
 
+// retagged returns the tags of a user or a role with more added, whose keys take the place of those that differ only in case:
+// unlike those of other resources they are compared without it (IAM User Guide, Tags for IAM resources).
+func retagged(set, added tag.Set) (tag.Set, error) { return untagged(set, added.Keys()).With(added) }
+
+// untagged returns the tags of a user or a role without the keys.
+func untagged(set tag.Set, keys []string) tag.Set {
+	gone := map[string]bool{}
+	for _, k := range keys {
+		gone[identity.Fold(k)] = true
+	}
+	return set.Without(slices.DeleteFunc(set.Keys(), func(k string) bool { return !gone[identity.Fold(k)] })...)
+}
+
 func tagList(set tag.Set) []iam.Tag {
 	out := []iam.Tag{}
 	for _, k := range set.Keys() {

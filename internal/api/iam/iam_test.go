@@ -177,7 +177,11 @@ func TestRoles(t *testing.T) {
 	must[*iam.UpdateRoleOutput](t)(w.UpdateRole(w.red, &iam.UpdateRoleInput{RoleName: new("r"), Description: new("new"), MaxSessionDuration: new(int32(43200))}))
 	must[*iam.PutRolePermissionsBoundaryOutput](t)(w.PutRolePermissionsBoundary(w.red, &iam.PutRolePermissionsBoundaryInput{RoleName: new("r"), PermissionsBoundary: new(admin)}))
 	must[*iam.TagRoleOutput](t)(w.TagRole(w.red, &iam.TagRoleInput{RoleName: new("r"), Tags: []iam.Tag{{Key: new("a"), Value: new("1")}, {Key: new("b"), Value: new("2")}}}))
-	must[*iam.UntagRoleOutput](t)(w.UntagRole(w.red, &iam.UntagRoleInput{RoleName: new("r"), TagKeys: []string{"a"}}))
+	must[*iam.TagRoleOutput](t)(w.TagRole(w.red, &iam.TagRoleInput{RoleName: new("r"), Tags: []iam.Tag{{Key: new("A"), Value: new("3")}, {Key: new("C"), Value: new("4")}}}))
+	if tags := must[*iam.ListRoleTagsOutput](t)(w.ListRoleTags(w.red, &iam.ListRoleTagsInput{RoleName: new("r")})).Tags; len(tags) != 3 || *tags[0].Key != "A" || *tags[0].Value != "3" {
+		t.Errorf("the tag that differs in case is %v", tags)
+	}
+	must[*iam.UntagRoleOutput](t)(w.UntagRole(w.red, &iam.UntagRoleInput{RoleName: new("r"), TagKeys: []string{"a", "c"}}))
 	got := must[*iam.GetRoleOutput](t)(w.GetRole(w.red, &iam.GetRoleInput{RoleName: new("r")})).Role
 	if unescaped, _ := url.PathUnescape(*got.AssumeRolePolicyDocument); unescaped != other || *got.Description != "new" || *got.MaxSessionDuration != 43200 ||
 		*got.PermissionsBoundary.PermissionsBoundaryArn != admin || len(got.Tags) != 1 || *got.Tags[0].Key != "b" {

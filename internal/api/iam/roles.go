@@ -238,7 +238,7 @@ func (a *API) TagRole(ctx context.Context, in *iam.TagRoleInput) (*iam.TagRoleOu
 		return nil, err
 	}
 	return nil, a.describeRole(ctx, in.RoleName, func(_ *state.Tx, r *identity.Role) (err error) {
-		r.Tags, err = r.Tags.With(added)
+		r.Tags, err = retagged(r.Tags, added)
 		return err
 	})
 }
@@ -246,7 +246,7 @@ func (a *API) TagRole(ctx context.Context, in *iam.TagRoleInput) (*iam.TagRoleOu
 // UntagRole removes tags of a role.
 func (a *API) UntagRole(ctx context.Context, in *iam.UntagRoleInput) (*iam.UntagRoleOutput, error) {
 	return nil, a.describeRole(ctx, in.RoleName, func(_ *state.Tx, r *identity.Role) error {
-		r.Tags = r.Tags.Without(in.TagKeys...)
+		r.Tags = untagged(r.Tags, in.TagKeys)
 		return nil
 	})
 }

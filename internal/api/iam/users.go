@@ -206,7 +206,7 @@ func (a *API) TagUser(ctx context.Context, in *iam.TagUserInput) (*iam.TagUserOu
 		return nil, err
 	}
 	return nil, a.changeUser(ctx, in.UserName, func(_ *state.Tx, u *identity.User) (err error) {
-		u.Tags, err = u.Tags.With(added)
+		u.Tags, err = retagged(u.Tags, added)
 		return err
 	})
 }
@@ -214,7 +214,7 @@ func (a *API) TagUser(ctx context.Context, in *iam.TagUserInput) (*iam.TagUserOu
 // UntagUser removes tags of a user.
 func (a *API) UntagUser(ctx context.Context, in *iam.UntagUserInput) (*iam.UntagUserOutput, error) {
 	return nil, a.changeUser(ctx, in.UserName, func(_ *state.Tx, u *identity.User) error {
-		u.Tags = u.Tags.Without(in.TagKeys...)
+		u.Tags = untagged(u.Tags, in.TagKeys)
 		return nil
 	})
 }

@@ -87,10 +87,7 @@ func healthChange(h *vpclattice.HealthCheckConfig) lattice.HealthCheckChange {
 
 func showConfig(g *lattice.TargetGroup) *vpclattice.TargetGroupConfig {
 	if g.Type == lattice.TypeLambda {
-		if g.EventVersion == "" {
-			return nil
-		}
-		return &vpclattice.TargetGroupConfig{LambdaEventStructureVersion: new(g.EventVersion)}
+		return &vpclattice.TargetGroupConfig{LambdaEventStructureVersion: text(g.EventVersion)}
 	}
 	out := &vpclattice.TargetGroupConfig{Port: number(g.Port), Protocol: text(g.Protocol), ProtocolVersion: text(g.ProtocolVersion),
 		IpAddressType: text(g.IPAddressType), VpcIdentifier: text(g.VPC)}

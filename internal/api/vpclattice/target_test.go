@@ -23,9 +23,8 @@ func TestTargetGroups(t *testing.T) {
 		*h.Path != "/" || *h.Matcher.HttpCode != "200" || *h.Protocol != "HTTP" || *h.ProtocolVersion != "HTTP1" || h.Port != nil {
 		t.Errorf("default health check %+v", h)
 	}
-	if l := w.newGroup(owner, "functions", "LAMBDA", nil); l.Config != nil {
-		t.Errorf("a LAMBDA group that was asked for nothing shows %+v", l.Config)
-	}
+	v1 := w.newGroup(owner, "functions", "LAMBDA", nil)
+	equal(t, "default event version", *v1.Config.LambdaEventStructureVersion, "V1")
 	v2 := w.newGroup(owner, "functions2", "LAMBDA", &model.TargetGroupConfig{LambdaEventStructureVersion: new("V2")})
 	equal(t, "event version", *v2.Config.LambdaEventStructureVersion, "V2")
 
