@@ -93,7 +93,12 @@ func (t *throttle) take(who *caller.Caller, service, action string) error {
 	case service == "ec2":
 		return fault.New(fault.Throttled, "", "Request limit exceeded.")
 	}
-	return fault.New(fault.Throttled, "", "Rate exceeded")
+	e := fault.New(fault.Throttled, "", "Rate exceeded")
+	if service == "vpclattice" || service == "lambda" {
+		// Their models have a header for it.
+		e.RetryAfter = time.Duration(float64(time.Second) / t.limit.PerSecond)
+	}
+	return e
 }
 
 // forget drops the buckets that are full: they are as if they had never been.

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -70,6 +71,15 @@ func TestThrottle(t *testing.T) {
 	}
 	if len(limit.buckets) > fewBuckets {
 		t.Errorf("%d buckets are kept, nearly all of them full", len(limit.buckets))
+	}
+	var refused *fault.Error
+	for range 4 {
+		if err := limit.take(blue, "vpclattice", "vpc-lattice:GetService"); err != nil && !errors.As(err, &refused) {
+			t.Fatal(err)
+		}
+	}
+	if refused == nil || refused.RetryAfter != 500*time.Millisecond {
+		t.Errorf("%+v, want the time until the next call", refused)
 	}
 	if unlimited := newThrottle(Rate{}, time.Now); unlimited.take(blue, "ec2", "ec2:CreateVpc") != nil || len(unlimited.buckets) > 0 {
 		t.Error("no limit was asked for")
