@@ -43,6 +43,7 @@ type dataPlane struct {
 	why     string
 	asked   bool // for control plane only
 	blobs   *blob.Store
+	links   *blob.Links
 	journal *journal.Store
 	metrics *metrics
 	guard   *headroom.Guard
@@ -59,6 +60,7 @@ func newDataPlane(o options, why string, view *state.View, control *access.Contr
 	if d.blobs, err = blob.Open(filepath.Join(o.data, "code")); err != nil {
 		return nil, err
 	}
+	d.links = blob.NewLinks(d.blobs, time.Now)
 	if d.journal, err = journal.Open(filepath.Join(o.data, "logs")); err != nil {
 		return nil, err
 	}
@@ -211,27 +213,33 @@ func (i identities) Principal(who *caller.Caller) (iam.Principal, iam.Entitlemen
 	return access.Principal(s, who), e, err
 }
 
-// lateHandler is the APIs for parts that are made before them.
-type lateHandler struct{ h atomic.Pointer[aws.Handler] }
+// lateHandler is the APIs for parts that are made before them, and the archives that they link to.
+type lateHandler struct{ at atomic.Pointer[served] }
 
-func (l *lateHandler) set(h *aws.Handler) { l.h.Store(h) }
+type served struct {
+	*aws.Handler
+	links *blob.Links
+}
+
+func (l *lateHandler) set(h *aws.Handler, links *blob.Links) { l.at.Store(&served{h, links}) }
 
 func (l *lateHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := l.h.Load()
-	if h == nil {
+	at := l.at.Load()
+	switch {
+	case at == nil:
 		http.Error(w, "The server is starting.", http.StatusServiceUnavailable)
-		return
+	case !at.links.Serve(w, r):
+		at.ServeHTTP(w, r)
 	}
-	h.ServeHTTP(w, r)
 }
 
 // Do performs an operation of an API for the caller in ctx.
 func (l *lateHandler) Do(ctx context.Context, api *model.Service, operation string, in any) (any, error) {
-	h := l.h.Load()
-	if h == nil {
+	at := l.at.Load()
+	if at == nil {
 		return nil, fault.New(fault.Unavailable, "", "The server is starting.")
 	}
-	return h.Do(ctx, api, operation, in)
+	return at.Do(ctx, api, operation, in)
 }
 
 // Outcome is the code and the HTTP status with which an API answers an error.

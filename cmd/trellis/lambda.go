@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/hex"
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
@@ -22,7 +20,7 @@ import (
 
 // lambdaPorts are what the Lambda API works with.
 func lambdaPorts(control *access.Control, plane *dataPlane) lambdaapi.Ports {
-	p := lambdaapi.Ports{Archives: plane.blobs, Access: control, NoInvoker: plane.why, Architecture: architecture(), Now: time.Now}
+	p := lambdaapi.Ports{Archives: plane.blobs, Links: plane.links, Access: control, NoInvoker: plane.why, Architecture: architecture(), Now: time.Now}
 	if plane.functions != nil {
 		p.Invoker = functionInvoker{plane.functions}
 	}
@@ -106,27 +104,18 @@ func pruneCode(ctx context.Context, view *state.View, blobs *blob.Store, log *sl
 func codeUses(s *state.Snapshot) []blob.Use {
 	var out []blob.Use
 	for c := range state.FunctionConfigs.All(s) {
-		use := blob.Use{Code: archiveDigest(c.CodeSHA256)}
+		use := blob.Use{Code: blob.Digest(c.CodeSHA256)}
 		for _, name := range c.Layers {
 			if l, ok := state.Layers.Get(s, name); ok {
-				use.Layers = append(use.Layers, archiveDigest(l.CodeSHA256))
+				use.Layers = append(use.Layers, blob.Digest(l.CodeSHA256))
 			}
 		}
 		out = append(out, use)
 	}
 	for l := range state.Layers.All(s) {
 		if !l.Deleted {
-			out = append(out, blob.Use{Code: archiveDigest(l.CodeSHA256)})
+			out = append(out, blob.Use{Code: blob.Digest(l.CodeSHA256)})
 		}
 	}
 	return out
-}
-
-// archiveDigest turns the hash that Lambda shows into an archive's name in the store.
-func archiveDigest(sha string) string {
-	raw, err := base64.StdEncoding.DecodeString(sha)
-	if err != nil {
-		return ""
-	}
-	return hex.EncodeToString(raw)
 }

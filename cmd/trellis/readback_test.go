@@ -1,10 +1,13 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"regexp"
@@ -27,7 +30,6 @@ var (
 var unread = []struct{ path, why string }{
 	{`.*\.([cC]lientToken|ClientRequestToken|CreatorRequestId|sequenceToken|RevisionId)`, "it is about the call"},
 	{`cloudcontrol\..*\.(DesiredState|PatchDocument)`, "the properties are a text: the tests of Cloud Control read them"},
-	{`lambda\..*\.ZipFile`, "code is read by its hash"},
 	{`lambda\.Add(Layer\w*)?Permission\.(StatementId|Action|Principal|VersionNumber|EventSourceToken|InvokedViaFunctionUrl)`, "the policy has them under other names"},
 	{`lambda\.PublishVersion\.Description`, "nothing has changed since the version before, which is the answer"},
 	{`lambda\..*\.S3ObjectStorageMode`, "it is about objects of S3, of which there are none"},
@@ -356,6 +358,9 @@ func (r *reader) look(t *testing.T, w *world, a *api, op *model.Operation, by st
 				}
 				for _, leaf := range forge.Leaves(out) {
 					seen = append(seen, leaf)
+					if path, ok := strings.CutPrefix(fmt.Sprint(leaf.Value), "http://localhost/"); ok && leaf.Name() == "Location" {
+						seen = append(seen, forge.Leaf{Path: "ZipFile", Value: w.download(t, "/"+path)})
+					}
 					// Policies and properties are documents in a text.
 					var document any
 					if text, ok := leaf.Value.(string); ok && strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &document) == nil {
@@ -378,6 +383,17 @@ func (r *reader) look(t *testing.T, w *world, a *api, op *model.Operation, by st
 			r.found++
 		}
 	}
+}
+
+// download returns what is at an address on this server, in Base64.
+func (w *world) download(t testing.TB, path string) string {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	w.handler.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, nil))
+	if rec.Code != http.StatusOK {
+		t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
+	}
+	return base64.StdEncoding.EncodeToString(rec.Body.Bytes())
 }
 
 // renamed are members that reads give under names that are not like theirs.

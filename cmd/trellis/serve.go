@@ -188,7 +188,7 @@ func serve(ctx context.Context, o options, whyNot <-chan string, stdout io.Write
 	if err != nil {
 		return err
 	}
-	api.set(handler)
+	api.set(handler, plane.links)
 
 	h := plane.host(name, view, log)
 	running.Go(func() { h.run(run, rebuilt) })

@@ -193,6 +193,7 @@ func openWorld(t testing.TB, rows *mem.Store, dir string) *world {
 	if plane.journal, err = journal.Open(filepath.Join(dir, "logs")); err != nil {
 		t.Fatal(err)
 	}
+	plane.links = blob.NewLinks(plane.blobs, time.Now)
 	control := access.New(view, keys)
 	lattice := latticeapi.New(view, time.Now)
 	late := &lateHandler{}
@@ -223,8 +224,8 @@ func openWorld(t testing.TB, rows *mem.Store, dir string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	late.set(handler)
-	w.handler = handler
+	late.set(handler, plane.links)
+	w.handler = late
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { requests.Run(ctx) })

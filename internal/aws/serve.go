@@ -148,7 +148,7 @@ func (c *call) authenticate(sig *sigv4.Signature) (*caller.Caller, []byte, error
 			return nil, nil, unsigned(m, err)
 		}
 	}
-	who.Region, who.AccessKey, who.RequestID, who.SourceIP, who.UserAgent = sig.Region, sig.AccessKey, c.id, ip, c.r.UserAgent()
+	who.Region, who.AccessKey, who.RequestID, who.Host, who.SourceIP, who.UserAgent = sig.Region, sig.AccessKey, c.id, c.r.Host, ip, c.r.UserAgent()
 	return &who, body, nil
 }
 

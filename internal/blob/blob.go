@@ -61,6 +61,15 @@ func (i Info) CodeSha256() string {
 	return base64.StdEncoding.EncodeToString(sum)
 }
 
+// Digest turns the digest that Lambda shows into an archive's name in the store. What is no digest names none.
+func Digest(codeSha256 string) string {
+	sum, err := base64.StdEncoding.DecodeString(codeSha256)
+	if err != nil {
+		return ""
+	}
+	return hex.EncodeToString(sum)
+}
+
 // Contents is what an archive holds.
 type Contents struct {
 	Files int

@@ -46,6 +46,8 @@ type Caller struct {
 	AccessKey string
 	// RequestID is the id under which this call is answered and logged.
 	RequestID string
+	// Host is the server as the client named it, with the port if it named one; empty where there was no request.
+	Host string
 	// SourceIP is the address the call came from, without port.
 	SourceIP string
 	// UserAgent is the caller's User-Agent header.

@@ -129,6 +129,6 @@ func (a *API) withRole(ctx context.Context, role *string) (context.Context, erro
 		return nil, err
 	}
 	c := caller.From(ctx)
-	who.Region, who.RequestID, who.SourceIP, who.UserAgent = c.Region, c.RequestID, c.SourceIP, c.UserAgent
+	who.Region, who.RequestID, who.Host, who.SourceIP, who.UserAgent = c.Region, c.RequestID, c.Host, c.SourceIP, c.UserAgent
 	return caller.With(ctx, &who), nil
 }

@@ -24,7 +24,7 @@ func pageSize(asked *int32) int {
 // badMarker is the code for a marker that is not ours.
 const badMarker = "InvalidParameterValueException"
 
-// GetFunction describes a function with its tags. There is no address to download its code from.
+// GetFunction describes a function with its tags, and says where its code can be had from.
 func (a *API) GetFunction(ctx context.Context, in *lambda.GetFunctionInput) (*lambda.GetFunctionOutput, error) {
 	s := a.view.Snapshot()
 	f, err := find(ctx, s, in.FunctionName, in.Qualifier, "GetFunction")
@@ -35,7 +35,8 @@ func (a *API) GetFunction(ctx context.Context, in *lambda.GetFunctionInput) (*la
 	if err != nil {
 		return nil, err
 	}
-	out := &lambda.GetFunctionOutput{Configuration: new(show(s, c, rev, f.arn())), Code: &lambda.FunctionCodeLocation{RepositoryType: new("S3")}, Tags: f.Tags}
+	out := &lambda.GetFunctionOutput{Configuration: new(show(s, c, rev, f.arn())), Tags: f.Tags,
+		Code: &lambda.FunctionCodeLocation{RepositoryType: new("S3"), Location: a.location(ctx, c.CodeSHA256)}}
 	if f.Concurrency != nil && f.qualifier == "" {
 		out.Concurrency = &lambda.Concurrency{ReservedConcurrentExecutions: f.Concurrency}
 	}

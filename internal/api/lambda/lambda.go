@@ -61,7 +61,9 @@ type Outcome struct {
 // Ports are what the API works with.
 type Ports struct {
 	Archives Archives
-	Access   Access
+	// Links lead to what Archives keeps.
+	Links  *blob.Links
+	Access Access
 	// Invoker is nil where no function can run; NoInvoker then says why.
 	Invoker   Invoker
 	NoInvoker string
@@ -102,6 +104,15 @@ func optional[T comparable](v T) *T {
 		return nil
 	}
 	return &v
+}
+
+// location is where the caller of ctx can have an archive from for a while; nil where nothing says how it reaches this server.
+func (a *API) location(ctx context.Context, codeSHA256 string) *string {
+	host := caller.From(ctx).Host
+	if host == "" {
+		return nil
+	}
+	return new("http://" + host + a.Links.Path(blob.Digest(codeSHA256)))
 }
 
 func revision() string { return uuid.NewString() }

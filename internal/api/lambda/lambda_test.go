@@ -99,7 +99,7 @@ func newEnv(t *testing.T) *env {
 		t.Fatal(err)
 	}
 	e := &env{t: t, view: view, now: time.Date(2026, 3, 4, 5, 6, 7, 89e6, time.UTC), access: &access{}, runs: &runs{}, dir: dir}
-	e.API = api.New(view, api.Ports{Archives: blobs, Access: e.access, Invoker: e.runs, Architecture: "x86_64", Now: func() time.Time { return e.now }})
+	e.API = api.New(view, api.Ports{Archives: blobs, Links: blob.NewLinks(blobs, func() time.Time { return e.now }), Access: e.access, Invoker: e.runs, Architecture: "x86_64", Now: func() time.Time { return e.now }})
 	e.update(func(tx *state.Tx) {
 		for _, account := range []string{red, black} {
 			state.Accounts.Put(tx, &identity.Account{ID: account, Name: account, Email: account + "@example.com"})

@@ -15,12 +15,9 @@ import (
 	"trellis/internal/vpc"
 )
 
-func contentOf(l *function.Layer) *lambda.LayerVersionContentOutput {
-	return &lambda.LayerVersionContentOutput{CodeSha256: &l.CodeSHA256, CodeSize: &l.CodeSize}
-}
-
-func showLayer(l *function.Layer) lambda.GetLayerVersionOutput {
-	return lambda.GetLayerVersionOutput{Content: contentOf(l), LayerArn: new(l.ARN()), LayerVersionArn: new(l.VersionARN()), Description: &l.Description,
+func (a *API) showLayer(ctx context.Context, l *function.Layer) lambda.GetLayerVersionOutput {
+	content := &lambda.LayerVersionContentOutput{CodeSha256: &l.CodeSHA256, CodeSize: &l.CodeSize, Location: a.location(ctx, l.CodeSHA256)}
+	return lambda.GetLayerVersionOutput{Content: content, LayerArn: new(l.ARN()), LayerVersionArn: new(l.VersionARN()), Description: &l.Description,
 		CreatedDate: stamp(l.Created), Version: &l.Version, CompatibleArchitectures: l.Architectures, CompatibleRuntimes: l.Runtimes,
 		LicenseInfo: optional(l.License)}
 }
@@ -59,7 +56,7 @@ func (a *API) PublishLayerVersion(ctx context.Context, in *lambda.PublishLayerVe
 	if err != nil {
 		return nil, err
 	}
-	return new(lambda.PublishLayerVersionOutput(showLayer(l))), nil
+	return new(lambda.PublishLayerVersionOutput(a.showLayer(ctx, l))), nil
 }
 
 // layerVersion returns a layer version that the caller may see.
@@ -80,13 +77,13 @@ func layerVersion(ctx context.Context, r state.Reader, layer *string, version in
 	return l, nil
 }
 
-// GetLayerVersion describes a layer version. There is no address to download it from.
+// GetLayerVersion describes a layer version, and says where it can be had from.
 func (a *API) GetLayerVersion(ctx context.Context, in *lambda.GetLayerVersionInput) (*lambda.GetLayerVersionOutput, error) {
 	l, err := layerVersion(ctx, a.view.Snapshot(), in.LayerName, deref(in.VersionNumber), "GetLayerVersion")
 	if err != nil {
 		return nil, err
 	}
-	return new(showLayer(l)), nil
+	return new(a.showLayer(ctx, l)), nil
 }
 
 // GetLayerVersionByArn is GetLayerVersion by the layer version's ARN.
@@ -99,7 +96,7 @@ func (a *API) GetLayerVersionByArn(ctx context.Context, in *lambda.GetLayerVersi
 	if err != nil {
 		return nil, err
 	}
-	return new(lambda.GetLayerVersionByArnOutput(showLayer(l))), nil
+	return new(lambda.GetLayerVersionByArnOutput(a.showLayer(ctx, l))), nil
 }
 
 func splitLayerVersion(s string) (name string, version int64, err error) {
