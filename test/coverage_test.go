@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -53,7 +54,7 @@ func TestCoveragePageIsUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := slices.Concat(renderCoverage(apis, strings.Fields(string(called))), renderKinds(t), []byte("\n"), notes)
+	want := slices.Concat(renderCoverage(apis, strings.Fields(string(called))), renderKinds(t), renderRefused(t), []byte("\n"), notes)
 	if *update {
 		if err := os.WriteFile(page, want, 0o644); err != nil {
 			t.Fatal(err)
@@ -112,6 +113,55 @@ What tests take each resource type through is [below](#resource-by-resource); wh
 		if len(c.NotBuilt) > 0 {
 			fmt.Fprintf(&b, "\n<details><summary>Not served: %d</summary>\n\n%s\n\n</details>\n", len(c.NotBuilt), wrap(c.NotBuilt))
 		}
+	}
+	return b.Bytes()
+}
+
+// refusals has, by TestWhatIsWrittenIsRead of cmd/trellis, the parameters that calls are refused for, with the codes.
+const refusals = "../cmd/trellis/testdata/refused.txt"
+
+// renderRefused writes what parameters operations are refused for.
+func renderRefused(t *testing.T) []byte {
+	t.Helper()
+	text, err := os.ReadFile(refusals)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]string{}
+	for _, m := range models() {
+		names[m.Package] = m.Name
+	}
+	by := map[string]map[string][]string{} // by API and operation
+	for line := range strings.Lines(string(text)) {
+		path, code, ok := strings.Cut(strings.TrimSpace(line), " ")
+		parts := strings.SplitN(path, ".", 3)
+		if !ok || len(parts) != 3 || names[parts[0]] == "" {
+			t.Fatalf("%s: %q", refusals, line)
+		}
+		api := names[parts[0]]
+		if by[api] == nil {
+			by[api] = map[string][]string{}
+		}
+		by[api][parts[1]] = append(by[api][parts[1]], "`"+parts[2]+"` "+code)
+	}
+	var b bytes.Buffer
+	b.WriteString(`
+## Parameters that are refused
+
+Every operation that writes is called, with success, with what it cannot do without, and then with each of its other parameters in addition, valid by
+the model; what it takes is read back. These it refuses, with the code beside them: what they ask for is not built, it does not go together with the
+rest of the call, or AWS does not take it either.
+`)
+	for _, api := range slices.Sorted(maps.Keys(by)) {
+		n := 0
+		for _, refused := range by[api] {
+			n += len(refused)
+		}
+		fmt.Fprintf(&b, "\n<details><summary>%s: %d</summary>\n\n", api, n)
+		for _, op := range slices.Sorted(maps.Keys(by[api])) {
+			fmt.Fprintf(&b, "- %s: %s\n", op, strings.Join(by[api][op], ", "))
+		}
+		b.WriteString("\n</details>\n")
 	}
 	return b.Bytes()
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -32,65 +30,42 @@ func (l lives) add(typ, how string, done ...string) {
 	}
 }
 
-var (
-	block    = regexp.MustCompile(`(?ms)^resource "(aws_\w+)".*?^}`)
-	tags     = regexp.MustCompile(`(?m)^\s+tags\s*=`)
-	planned  = regexp.MustCompile("[\"`](?:[\\w.]+\\.)?(aws_\\w+)\\.[^\"`]*(?:\"[^\"`]*\"[^\"`]*)?[\"`]:\\s+\"(update|replace)\"")
-	unbidden = regexp.MustCompile(`"(aws_\w+)":\s+func\(attributes\) string \{ return "" \}`)
-)
-
-// terraformLives has what the provider's sequences ran, and reads the configurations of test/terraform with what is planned for them.
-func terraformLives(t *testing.T) lives {
+// terraformLives has what the provider's sequences ran, and what the provider itself did by the record of test/terraform.
+func terraformLives(t *testing.T) (l lives, versions string) {
 	t.Helper()
-	l := livedBy(t, "provider", "calls")
-	const program = "run"
-	read := func(name string) string {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
+	l = livedBy(t, "provider", "calls")
+	text, err := os.ReadFile("terraform/testdata/lived.txt")
+	if err != nil {
+		t.Fatal(err)
 	}
-	unimported := unbidden.FindAllStringSubmatch(read("terraform/import_test.go"), -1)
-	if len(unimported) == 0 {
-		t.Error("every type is imported")
-	}
-	for typ := range l {
-		if slices.ContainsFunc(unimported, func(u []string) bool { return u[1] == typ }) {
-			delete(l[typ], "import")
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if typ, step, ok := strings.Cut(line, " "); ok && typ != "#" {
+			l.add(typ, "run", step)
+		} else {
+			versions = strings.TrimPrefix(line, "# ")
 		}
 	}
-	imported := func(typ string) bool {
-		return !slices.ContainsFunc(unimported, func(u []string) bool { return u[1] == typ })
+	// What the provider has none of, and why.
+	if text, err = os.ReadFile("testdata/none.txt"); err != nil {
+		t.Fatal(err)
 	}
-	for dir, imports := range map[string]bool{"../examples/terraform": false, "terraform/types": true, "terraform/balancers": true} {
-		err := filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
-			if err != nil || filepath.Ext(name) != ".tf" {
-				return err
-			}
-			for _, m := range block.FindAllStringSubmatch(read(name), -1) {
-				l.add(m[1], program, "create", "read", "delete")
-				if tags.MatchString(m[0]) {
-					l.add(m[1], program, "tag")
-				}
-				if imports && imported(m[1]) {
-					l.add(m[1], program, "import")
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		if f[0] == "#" {
+			continue
+		}
+		typ, step := f[0], f[1]
+		switch {
+		case l[typ] == nil || !slices.Contains(steps, step) || len(f) < 3:
+			t.Errorf("none.txt: %s", line)
+		case strings.Contains(l[typ][step], "run") || l[typ][step] != "" && step != "import":
+			t.Errorf("none.txt: %s has no %s, and %s", typ, step, l[typ][step])
+		default: // a read of what only an identifier is known of takes no importer
+			l[typ][step] = "–"
 		}
 	}
-	changes := planned.FindAllStringSubmatch(read("terraform/terraform_test.go"), -1)
-	if len(changes) < 20 {
-		t.Errorf("%d changes are planned", len(changes))
-	}
-	for _, m := range changes {
-		l.add(m[1], program, m[2])
-	}
-	return l
+	return l, versions
 }
 
 // renderKinds writes what tests take each resource type through.
@@ -128,16 +103,19 @@ identifier alone; *tag* is a change of tags in place.
 	for _, typ := range slices.Sorted(maps.Keys(unbuilt)) {
 		fmt.Fprintf(&b, "- `%s`: `%s`\n", typ, strings.Join(unbuilt[typ], "`, `"))
 	}
+	table, versions := terraformLives(t)
 	b.WriteString(`
 ### Terraform's resources
 
-*calls* are the provider's own calls, which TestProviderSequences of ` + "`test/`" + ` made, from ` + "`test/testdata/provider`" + `, in such a run; *run* is the provider itself,
-under Terraform and OpenTofu, in the configurations of ` + "`examples/terraform`" + `, ` + "`test/terraform/types`" + ` and ` + "`test/terraform/balancers`" + `, wherever those
-programs are installed; [tools.md](tools.md) says what was. *read* includes that a second plan is empty, *tag* that it is made with tags, and
-an import is a read of what the state has only an identifier of, *list* what a list resource or a data source of the provider asks for.
+*calls* are the provider's own calls, which TestProviderSequences of ` + "`test/`" + ` made, from ` + "`test/testdata/provider`" + `, in such a run. *run* is what
+the program did with the provider itself, by its own account of it: ` + versions + `, in the configurations of
+` + "`examples/terraform`" + `, ` + "`test/terraform/types`" + ` and ` + "`test/terraform/balancers`" + `; the test compares every further run with that record, and
+[tools.md](tools.md) says which programs were run. *read* is a plan that finds nothing to change, *tag* that it does so of one with tags, *import* a read of
+what the state has only an identifier of, *list* what a list resource or a data source of the provider asks for. – is what the provider does not have;
+an empty cell was not tried.
 
 `)
-	terraformLives(t).table(&b, steps)
+	table.table(&b, steps)
 	return b.Bytes()
 }
 

@@ -22,31 +22,40 @@ func (a attributes) join(separator string, names ...string) string {
 
 // strange says what ids import those types that their id does not; an empty one cannot be imported.
 var strange = map[string]func(a attributes) string{
-	"aws_cloudwatch_log_stream":              func(a attributes) string { return a.join(":", "log_group_name", "name") },
-	"aws_default_route_table":                func(a attributes) string { return a.join("", "vpc_id") },
-	"aws_iam_access_key":                     func(attributes) string { return "" }, // without its secret
-	"aws_iam_group_policy_attachment":        func(a attributes) string { return a.join("/", "group", "policy_arn") },
-	"aws_iam_role_policy_attachment":         func(a attributes) string { return a.join("/", "role", "policy_arn") },
-	"aws_iam_user_group_membership":          func(a attributes) string { return a.join("/", "user") + "/" + a["groups"].([]any)[0].(string) },
-	"aws_iam_user_policy_attachment":         func(a attributes) string { return a.join("/", "user", "policy_arn") },
-	"aws_lambda_alias":                       func(a attributes) string { return functionName(a["function_name"]) + "/" + a.join("", "name") },
-	"aws_lambda_layer_version_permission":    func(a attributes) string { return a.join(",", "layer_name", "version_number") },
-	"aws_lambda_layer_version":               func(attributes) string { return "" }, // it is another one without its file's name
-	"aws_lambda_permission":                  permissionID,
-	"aws_lambda_runtime_management_config":   func(a attributes) string { return a.join("", "function_name") + ",$LATEST" },
-	"aws_lambda_function_recursion_config":   func(a attributes) string { return a.join("", "function_name") },
-	"aws_lb_target_group_attachment":         func(attributes) string { return "" },
-	"aws_main_route_table_association":       func(attributes) string { return "" },
-	"aws_network_acl_rule":                   func(a attributes) string { return a.join(":", "network_acl_id", "rule_number", "protocol", "egress") },
-	"aws_organizations_policy_attachment":    func(a attributes) string { return a.join(":", "target_id", "policy_id") },
-	"aws_route":                              func(a attributes) string { return a.join("_", "route_table_id", "destination_cidr_block") },
-	"aws_route_table_association":            func(a attributes) string { return a.join("/", "subnet_id", "route_table_id") },
-	"aws_security_group_rule":                ruleID,
-	"aws_vpc_peering_connection_options":     func(a attributes) string { return a.join("", "vpc_peering_connection_id") },
-	"aws_vpclattice_listener":                func(a attributes) string { return a.join("/", "service_identifier", "listener_id") },
-	"aws_vpclattice_listener_rule":           func(a attributes) string { return a.join("/", "service_identifier", "listener_identifier", "rule_id") },
-	"aws_vpclattice_target_group_attachment": func(attributes) string { return "" },
-	"aws_internet_gateway_attachment":        func(a attributes) string { return a.join(":", "internet_gateway_id", "vpc_id") },
+	"aws_cloudwatch_log_stream":                  func(a attributes) string { return a.join(":", "log_group_name", "name") },
+	"aws_default_route_table":                    func(a attributes) string { return a.join("", "vpc_id") },
+	"aws_iam_group_membership":                   func(attributes) string { return "" },
+	"aws_iam_policy_attachment":                  func(attributes) string { return "" },
+	"aws_network_interface_sg_attachment":        func(a attributes) string { return a.join("_", "network_interface_id", "security_group_id") },
+	"aws_iam_role_policies_exclusive":            func(a attributes) string { return a.join("", "role_name") },
+	"aws_iam_role_policy_attachments_exclusive":  func(a attributes) string { return a.join("", "role_name") },
+	"aws_iam_user_policies_exclusive":            func(a attributes) string { return a.join("", "user_name") },
+	"aws_iam_user_policy_attachments_exclusive":  func(a attributes) string { return a.join("", "user_name") },
+	"aws_iam_group_policies_exclusive":           func(a attributes) string { return a.join("", "group_name") },
+	"aws_iam_group_policy_attachments_exclusive": func(a attributes) string { return a.join("", "group_name") },
+	"aws_iam_access_key":                         func(attributes) string { return "" }, // without its secret
+	"aws_iam_group_policy_attachment":            func(a attributes) string { return a.join("/", "group", "policy_arn") },
+	"aws_iam_role_policy_attachment":             func(a attributes) string { return a.join("/", "role", "policy_arn") },
+	"aws_iam_user_group_membership":              func(a attributes) string { return a.join("/", "user") + "/" + a["groups"].([]any)[0].(string) },
+	"aws_iam_user_policy_attachment":             func(a attributes) string { return a.join("/", "user", "policy_arn") },
+	"aws_lambda_alias":                           func(a attributes) string { return functionName(a["function_name"]) + "/" + a.join("", "name") },
+	"aws_lambda_layer_version_permission":        func(a attributes) string { return a.join(",", "layer_name", "version_number") },
+	"aws_lambda_layer_version":                   func(attributes) string { return "" }, // it is another one without its file's name
+	"aws_lambda_permission":                      permissionID,
+	"aws_lambda_runtime_management_config":       func(a attributes) string { return a.join("", "function_name") + ",$LATEST" },
+	"aws_lambda_function_recursion_config":       func(a attributes) string { return a.join("", "function_name") },
+	"aws_lb_target_group_attachment":             func(attributes) string { return "" },
+	"aws_main_route_table_association":           func(attributes) string { return "" },
+	"aws_network_acl_rule":                       func(a attributes) string { return a.join(":", "network_acl_id", "rule_number", "protocol", "egress") },
+	"aws_organizations_policy_attachment":        func(a attributes) string { return a.join(":", "target_id", "policy_id") },
+	"aws_route":                                  func(a attributes) string { return a.join("_", "route_table_id", "destination_cidr_block") },
+	"aws_route_table_association":                func(a attributes) string { return a.join("/", "subnet_id", "route_table_id") },
+	"aws_security_group_rule":                    ruleID,
+	"aws_vpc_peering_connection_options":         func(a attributes) string { return a.join("", "vpc_peering_connection_id") },
+	"aws_vpclattice_listener":                    func(a attributes) string { return a.join("/", "service_identifier", "listener_id") },
+	"aws_vpclattice_listener_rule":               func(a attributes) string { return a.join("/", "service_identifier", "listener_identifier", "rule_id") },
+	"aws_vpclattice_target_group_attachment":     func(attributes) string { return "" },
+	"aws_internet_gateway_attachment":            func(a attributes) string { return a.join(":", "internet_gateway_id", "vpc_id") },
 }
 
 func functionName(v any) string {
@@ -82,6 +91,7 @@ func ruleID(a attributes) string {
 var forgotten = []string{
 	"aws_iam_role", "aws_iam_user", "aws_lambda_alias", "aws_lambda_function", "aws_lambda_permission", "aws_security_group", "aws_vpc_peering_connection",
 	"aws_vpc_peering_connection_accepter", "aws_organizations_account", "aws_default_route_table", "aws_lb_target_group", "aws_cloudwatch_log_group", "aws_lb_listener",
+	"aws_default_vpc", "aws_default_subnet",
 }
 
 // reimport makes the program forget all it can import, and import it.
@@ -144,7 +154,9 @@ func (c *tool) reimport() {
 	for addr, kind := range types {
 		switch action := o.actions[addr]; {
 		case action == "import":
+			c.lived.add(kind, "import")
 		case action == "update" && slices.Contains(forgotten, kind):
+			c.lived.add(kind, "import")
 		default:
 			c.Errorf("%s is to %s and not imported", addr, action)
 		}

@@ -1,7 +1,9 @@
 package terraform
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -49,10 +51,11 @@ resource "aws_security_group" "shared" {
 // TestPrivileged runs the configurations with each program. They wait most of the time, and so all run at once.
 func TestPrivileged(t *testing.T) {
 	var running sync.WaitGroup
+	configurations := map[string]func(*testing.T, *server, *tool){"../../examples/terraform": landingZone, "types": types, "balancers": balancers}
+	var mu sync.Mutex
+	records := map[string]*record{}
 	for name := range registries {
-		for configuration, life := range map[string]func(*testing.T, *server, *tool){
-			"../../examples/terraform": landingZone, "types": types, "balancers": balancers,
-		} {
+		for configuration, life := range configurations {
 			running.Go(func() {
 				t.Run(filepath.Base(configuration)+"/"+name, func(t *testing.T) {
 					find(t, name)
@@ -63,11 +66,27 @@ func TestPrivileged(t *testing.T) {
 					life(t, s, c)
 					c.run("destroy")
 					nothingLeft()
+					if !t.Failed() {
+						mu.Lock()
+						defer mu.Unlock()
+						r := records[name]
+						if r == nil {
+							r = &record{versions: c.versions(), lived: lived{}}
+							records[name] = r
+						}
+						r.runs++
+						maps.Copy(r.lived, c.lived)
+					}
 				})
 			})
 		}
 	}
 	running.Wait()
+	for _, name := range slices.Sorted(maps.Keys(records)) {
+		if r := records[name]; r.runs == len(configurations) {
+			r.compare(t)
+		}
+	}
 }
 
 func landingZone(t *testing.T, s *server, c *tool) {

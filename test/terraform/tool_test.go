@@ -23,6 +23,7 @@ type tool struct {
 	*testing.T
 	program, dir string
 	env          []string
+	lived        lived
 }
 
 // find skips the test where the program or the provider is missing.
@@ -52,7 +53,7 @@ func newTool(t *testing.T, name, configuration, profiles string) *tool {
 		}
 	}
 	c := &tool{T: t, program: program, dir: filepath.Join(home, "work"), env: append(settings,
-		"PATH="+os.Getenv("PATH"), "HOME="+home, "TMPDIR="+home, "AWS_CONFIG_FILE="+profiles)}
+		"PATH="+os.Getenv("PATH"), "HOME="+home, "TMPDIR="+home, "AWS_CONFIG_FILE="+profiles), lived: lived{}}
 	t.Logf("%s with the provider aws %s", name, version)
 	if out, err := c.start(t.Context(), "init", "-input=false", "-no-color"); err != nil {
 		t.Fatalf("init: %v\n%s", err, out)
@@ -98,6 +99,7 @@ func (c *tool) run(verb string, args ...string) outcome {
 	out, err := c.start(c.Context(), args...)
 	o := outcome{actions: map[string]string{}, slow: map[string]int{}, took: time.Since(started)}
 	var said []string
+	done := lived{}
 	lines := bufio.NewScanner(bytes.NewReader(out))
 	lines.Buffer(nil, 1<<24)
 	for lines.Scan() {
@@ -106,10 +108,11 @@ func (c *tool) run(verb string, args ...string) outcome {
 			Level  string `json:"@level"`
 			Change struct {
 				Action   string
-				Resource struct{ Addr string }
+				Resource resource
 			}
 			Hook struct {
-				Resource struct{ Addr string }
+				Action   string
+				Resource resource
 				Elapsed  int `json:"elapsed_seconds"`
 			}
 			Diagnostic struct{ Severity, Summary, Detail, Address string }
@@ -121,8 +124,16 @@ func (c *tool) run(verb string, args ...string) outcome {
 		switch {
 		case line.Type == "planned_change":
 			o.actions[line.Change.Resource.Addr] = line.Change.Action
-		case line.Type == "apply_complete" && line.Hook.Elapsed > 2:
-			o.slow[line.Hook.Resource.Addr] = line.Hook.Elapsed
+		case line.Type == "apply_complete":
+			if line.Hook.Elapsed > 2 {
+				o.slow[line.Hook.Resource.Addr] = line.Hook.Elapsed
+			}
+			if line.Hook.Action != "read" { // that is of data sources
+				done.add(line.Hook.Resource.Type, line.Hook.Action)
+			}
+			if line.Hook.Action == "create" && o.actions[line.Hook.Resource.Addr] == "replace" {
+				done.add(line.Hook.Resource.Type, "replace")
+			}
 		case line.Diagnostic.Severity == "error":
 			said = append(said, line.Diagnostic.Address+": "+line.Diagnostic.Summary+" "+line.Diagnostic.Detail)
 		}
@@ -130,6 +141,7 @@ func (c *tool) run(verb string, args ...string) outcome {
 	if err != nil {
 		c.Fatalf("%s: %v\n%s", verb, err, strings.Join(said, "\n"))
 	}
+	maps.Copy(c.lived, done)
 	count := map[string]int{}
 	for _, action := range o.actions {
 		count[action]++
@@ -141,7 +153,13 @@ func (c *tool) run(verb string, args ...string) outcome {
 	return o
 }
 
-// unchanged holds that there is nothing to do.
+// resource is one as the program names it.
+type resource struct {
+	Addr string
+	Type string `json:"resource_type"`
+}
+
+// unchanged holds that there is nothing to do: all that is in the state was read, and is what the configuration says.
 func (c *tool) unchanged(when string) {
 	c.Helper()
 	o := c.run("plan")
@@ -152,6 +170,43 @@ func (c *tool) unchanged(when string) {
 		out, _ := c.start(c.Context(), "plan", "-no-color", "-input=false")
 		c.Fatalf("%s", out)
 	}
+	resources := c.state().Resources
+	for _, r := range resources {
+		if r.Mode == "data" {
+			for _, m := range resources {
+				if m.Mode == "managed" && (r.Type == m.Type || r.Type == m.Type+"s" || r.Type == strings.TrimSuffix(m.Type, "y")+"ies") {
+					c.lived.add(m.Type, "list")
+				}
+			}
+			continue
+		}
+		c.lived.add(r.Type, "read")
+		for _, i := range r.Instances {
+			if tags, _ := i.Attributes["tags"].(map[string]any); len(tags) > 0 {
+				c.lived.add(r.Type, "tag")
+			}
+		}
+	}
+}
+
+// state is what the program remembers.
+type state struct {
+	Resources []struct {
+		Mode, Type string
+		Instances  []struct{ Attributes attributes }
+	}
+}
+
+func (c *tool) state() (s state) {
+	c.Helper()
+	text, err := os.ReadFile(filepath.Join(c.dir, "terraform.tfstate"))
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err != nil {
+		c.Fatal(err)
+	}
+	return s
 }
 
 // write puts a file beside the configuration.

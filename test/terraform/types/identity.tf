@@ -112,6 +112,102 @@ resource "aws_iam_service_linked_role" "a" {
   description      = "release ${var.release}"
 }
 
+resource "aws_iam_user" "b" {
+  name = "types-${var.generation}-b"
+}
+
+resource "aws_iam_group" "b" {
+  name = "types-${var.generation}-b"
+}
+
+resource "aws_iam_group_membership" "b" {
+  name  = "types"
+  group = aws_iam_group.b.name
+  users = local.even ? [aws_iam_user.a.name, aws_iam_user.b.name] : [aws_iam_user.b.name]
+}
+
+resource "aws_iam_policy" "b" {
+  name   = "types-members"
+  policy = data.aws_iam_policy_document.read.json
+}
+
+resource "aws_iam_policy_attachment" "b" {
+  name       = "types-${var.generation}"
+  policy_arn = aws_iam_policy.b.arn
+  users      = [aws_iam_user.b.name]
+  groups     = local.even ? [aws_iam_group.b.name] : []
+}
+
+# What there is of a second release, for the types that say what else there may not be.
+resource "aws_iam_role_policy" "even" {
+  count  = local.even ? 1 : 0
+  name   = "even"
+  role   = aws_iam_role.a.name
+  policy = data.aws_iam_policy_document.read.json
+}
+
+resource "aws_iam_role_policy_attachment" "even" {
+  count      = local.even ? 1 : 0
+  role       = aws_iam_role.a.name
+  policy_arn = aws_iam_policy.boundary.arn
+}
+
+resource "aws_iam_user_policy" "even" {
+  count  = local.even ? 1 : 0
+  name   = "even"
+  user   = aws_iam_user.a.name
+  policy = data.aws_iam_policy_document.read.json
+}
+
+resource "aws_iam_user_policy_attachment" "even" {
+  count      = local.even ? 1 : 0
+  user       = aws_iam_user.a.name
+  policy_arn = aws_iam_policy.boundary.arn
+}
+
+resource "aws_iam_group_policy" "even" {
+  count  = local.even ? 1 : 0
+  name   = "even"
+  group  = aws_iam_group.a.name
+  policy = data.aws_iam_policy_document.read.json
+}
+
+resource "aws_iam_group_policy_attachment" "even" {
+  count      = local.even ? 1 : 0
+  group      = aws_iam_group.a.name
+  policy_arn = aws_iam_policy.boundary.arn
+}
+
+resource "aws_iam_role_policies_exclusive" "a" {
+  role_name    = aws_iam_role.a.name
+  policy_names = concat([aws_iam_role_policy.a.name], aws_iam_role_policy.even[*].name)
+}
+
+resource "aws_iam_role_policy_attachments_exclusive" "a" {
+  role_name   = aws_iam_role.a.name
+  policy_arns = concat([aws_iam_role_policy_attachment.a.policy_arn], aws_iam_role_policy_attachment.even[*].policy_arn)
+}
+
+resource "aws_iam_user_policies_exclusive" "a" {
+  user_name    = aws_iam_user.a.name
+  policy_names = concat([aws_iam_user_policy.a.name], aws_iam_user_policy.even[*].name)
+}
+
+resource "aws_iam_user_policy_attachments_exclusive" "a" {
+  user_name   = aws_iam_user.a.name
+  policy_arns = concat([aws_iam_user_policy_attachment.a.policy_arn], aws_iam_user_policy_attachment.even[*].policy_arn)
+}
+
+resource "aws_iam_group_policies_exclusive" "a" {
+  group_name   = aws_iam_group.a.name
+  policy_names = concat([aws_iam_group_policy.a.name], aws_iam_group_policy.even[*].name)
+}
+
+resource "aws_iam_group_policy_attachments_exclusive" "a" {
+  group_name  = aws_iam_group.a.name
+  policy_arns = concat([aws_iam_group_policy_attachment.a.policy_arn], aws_iam_group_policy_attachment.even[*].policy_arn)
+}
+
 data "aws_iam_policy" "a" {
   arn = aws_iam_policy.a.arn
 }
@@ -163,4 +259,25 @@ resource "aws_ram_resource_association" "a" {
 data "aws_ram_resource_share" "a" {
   name           = aws_ram_resource_share.a.name
   resource_owner = "SELF"
+}
+
+# One for an account of another organization, which is asked.
+resource "aws_ram_resource_share" "lone" {
+  name                      = "types-lone-${var.generation}"
+  allow_external_principals = true
+}
+
+resource "aws_ram_resource_association" "lone" {
+  resource_share_arn = aws_ram_resource_share.lone.arn
+  resource_arn       = aws_vpclattice_service_network.a.arn
+}
+
+resource "aws_ram_principal_association" "lone" {
+  resource_share_arn = aws_ram_resource_share.lone.arn
+  principal          = data.aws_caller_identity.lone.account_id
+}
+
+resource "aws_ram_resource_share_accepter" "lone" {
+  provider  = aws.lone
+  share_arn = aws_ram_principal_association.lone.resource_share_arn
 }

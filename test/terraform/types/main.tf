@@ -45,6 +45,9 @@ data "aws_caller_identity" "this" {}
 data "aws_caller_identity" "other" {
   provider = aws.other
 }
+data "aws_caller_identity" "lone" {
+  provider = aws.lone
+}
 data "aws_region" "this" {}
 data "aws_partition" "this" {}
 data "aws_availability_zones" "this" {

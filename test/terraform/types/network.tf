@@ -240,6 +240,42 @@ resource "aws_network_interface" "a" {
   tags            = local.tags
 }
 
+resource "aws_network_interface" "b" {
+  subnet_id = aws_subnet.a[1].id
+  lifecycle {
+    ignore_changes = [security_groups]
+  }
+}
+
+resource "aws_network_interface_sg_attachment" "b" {
+  security_group_id    = aws_security_group.a.id
+  network_interface_id = aws_network_interface.b.id
+}
+
+resource "aws_vpc_endpoint" "a" {
+  vpc_id              = aws_vpc.a.id
+  vpc_endpoint_type   = "ServiceNetwork"
+  service_network_arn = aws_vpclattice_service_network.a.arn
+  subnet_ids          = local.even ? aws_subnet.a[*].id : [aws_subnet.a[0].id]
+  security_group_ids  = [aws_security_group.b.id]
+  tags                = local.tags
+}
+
+resource "aws_default_vpc" "lone" {
+  provider             = aws.lone
+  enable_dns_hostnames = local.even
+  tags                 = local.tags
+}
+
+resource "aws_default_subnet" "lone" {
+  provider                = aws.lone
+  availability_zone       = data.aws_availability_zones.this.names[0]
+  map_public_ip_on_launch = local.even
+  force_destroy           = true
+  tags                    = local.tags
+  depends_on              = [aws_default_vpc.lone]
+}
+
 resource "aws_ec2_tag" "a" {
   resource_id = aws_subnet.spare.id
   key         = "From"
