@@ -10,6 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -95,38 +100,97 @@ func (p place) set(path, value string) error {
 	return kernel.Within(p.ns, func() error { return os.WriteFile("/proc/sys/net/"+path, []byte(value), 0) })
 }
 
+// balancer puts a load balancer of two nodes before the target, and tells its name and the address of one of them.
+func (z *zone) balancer(t *testing.T) (name, node string) {
+	t.Helper()
+	c := elb.NewFromConfig(z.config(t, z.profile, 1))
+	first := must(t, z.ec2.DescribeSubnets, &ec2.DescribeSubnetsInput{SubnetIds: []string{z.subnet}}).Subnets[0]
+	zone := "us-east-1b"
+	if *first.AvailabilityZone == zone {
+		zone = "us-east-1a"
+	}
+	second := must(t, z.ec2.CreateSubnet, &ec2.CreateSubnetInput{VpcId: &z.vpc, CidrBlock: aws.String("10.0.1.0/24"), AvailabilityZone: &zone}).Subnet
+	b := must(t, c.CreateLoadBalancer, &elb.CreateLoadBalancerInput{Name: aws.String("balancer"), Scheme: elbtypes.LoadBalancerSchemeEnumInternal,
+		Subnets: []string{z.subnet, *second.SubnetId}, SecurityGroups: []string{z.group}}).LoadBalancers[0]
+	targets := must(t, c.CreateTargetGroup, &elb.CreateTargetGroupInput{Name: aws.String("targets"), TargetType: elbtypes.TargetTypeEnumIp,
+		Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(8080), VpcId: &z.vpc}).TargetGroups[0].TargetGroupArn
+	must(t, c.RegisterTargets, &elb.RegisterTargetsInput{TargetGroupArn: targets, Targets: []elbtypes.TargetDescription{{Id: &z.address}}})
+	must(t, c.CreateListener, &elb.CreateListenerInput{LoadBalancerArn: b.LoadBalancerArn, Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80),
+		DefaultActions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: targets}}})
+	interfaces := must(t, z.ec2.DescribeNetworkInterfaces, &ec2.DescribeNetworkInterfacesInput{Filters: []ec2types.Filter{
+		{Name: aws.String("subnet-id"), Values: []string{*second.SubnetId}}}}).NetworkInterfaces
+	if len(interfaces) != 1 {
+		t.Fatalf("%d interfaces in the second subnet, want the node's", len(interfaces))
+	}
+	return *b.DNSName, *interfaces[0].PrivateIpAddress
+}
+
 // patience is how long what was done by hand may last. It is meant to be a second, of which the bench has the figure; here the
 // machine has other things to do.
 const patience = 3 * time.Second
 
-// What somebody takes away or adds under a running server is put right, and packets flow again.
+// What somebody takes away or adds under a running server is put right, and packets flow again: of a target, and of a load
+// balancer's node.
 func TestPrivilegedThingsDeletedByHand(t *testing.T) {
 	s := start(t, 0)
 	z := s.zone(t)
 	p := z.start(t, "ask")
-	if got := p.get(t, z.url("/")); got != fine {
-		t.Fatalf("before: %s", got)
-	}
-	router, workload := s.find(t, z.address)
-	loopback, err := router.LinkByName("lo")
-	if err != nil {
-		t.Fatal(err)
-	}
+	balancer, node := z.balancer(t)
 	var whole []string
-	eventually(t, "rest", func() bool {
-		before := whole
-		whole = s.state(t)
-		return slices.Equal(before, whole)
-	})
-	for _, harm := range []struct {
-		name string
-		do   func() error
-	}{
+	for _, victim := range []struct{ name, address, url string }{
+		{"target", z.address, z.url("/")},
+		{"load balancer", node, "http://" + balancer + "/"},
+	} {
+		t.Run(victim.name, func(t *testing.T) {
+			eventually(t, "an answer", func() bool { return p.get(t, victim.url) == fine })
+			eventually(t, "rest", func() bool {
+				before := whole
+				whole = s.state(t)
+				return slices.Equal(before, whole)
+			})
+			for _, harm := range harms(s.find(t, victim.address)) {
+				t.Run(harm.name, func(t *testing.T) {
+					if err := harm.do(); err != nil {
+						t.Fatal(err)
+					}
+					began, missing := time.Now(), "what was done"
+					for missing != "" && time.Since(began) < patience {
+						time.Sleep(20 * time.Millisecond)
+						missing = kernel.Difference(whole, s.state(t))
+					}
+					if missing != "" {
+						t.Fatalf("it is not put right within %v:\n%s", patience, missing)
+					}
+					t.Logf("whole after %v", time.Since(began).Round(time.Millisecond))
+					if got := p.get(t, victim.url); got != fine {
+						t.Errorf("afterwards: %s", got)
+					}
+				})
+			}
+		})
+	}
+	s.alive(t)
+}
+
+type harm struct {
+	name string
+	do   func() error
+}
+
+// harms are what can be done by hand to a VPC and one of the interfaces in it.
+func harms(router, workload place) []harm {
+	return []harm{
 		{"every link of the VPC", func() error { return router.each("veth", router.LinkDel) }},
-		{"the link of the target", func() error { return workload.each("veth", workload.LinkDel) }},
+		{"its link", func() error { return workload.each("veth", workload.LinkDel) }},
 		{"links down", func() error { return router.each("veth", router.LinkSetDown) }},
-		{"loopback down", func() error { return router.LinkSetDown(loopback) }},
-		{"addresses of the target", func() error {
+		{"loopback down", func() error {
+			loopback, err := router.LinkByName("lo")
+			if err != nil {
+				return err
+			}
+			return router.LinkSetDown(loopback)
+		}},
+		{"its addresses", func() error {
 			return workload.each("veth", func(l netlink.Link) error {
 				addrs, err := workload.AddrList(l, netlink.FAMILY_V4)
 				for _, a := range addrs {
@@ -204,26 +268,7 @@ func TestPrivilegedThingsDeletedByHand(t *testing.T) {
 		}},
 		{"forwarding off", func() error { return router.set("ipv4/ip_forward", "0") }},
 		{"reverse paths filtered", func() error { return router.set("ipv4/conf/all/rp_filter", "1") }},
-	} {
-		t.Run(harm.name, func(t *testing.T) {
-			if err := harm.do(); err != nil {
-				t.Fatal(err)
-			}
-			began, missing := time.Now(), "what was done"
-			for missing != "" && time.Since(began) < patience {
-				time.Sleep(20 * time.Millisecond)
-				missing = kernel.Difference(whole, s.state(t))
-			}
-			if missing != "" {
-				t.Fatalf("it is not put right within %v:\n%s", patience, missing)
-			}
-			t.Logf("whole after %v", time.Since(began).Round(time.Millisecond))
-			if got := p.get(t, z.url("/")); got != fine {
-				t.Errorf("afterwards: %s", got)
-			}
-		})
 	}
-	s.alive(t)
 }
 
 // nameless holds that a namespace has no name and no mount by which somebody could delete it, and that neither the server nor a

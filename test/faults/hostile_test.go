@@ -128,13 +128,21 @@ func TestPrivilegedHostilePackets(t *testing.T) {
 		"a peer's packets to the resolver": {netip.MustParseAddrPort("10.0.0.2:53"), netip.MustParseAddrPort("169.254.169.253:53")},
 	} {
 		t.Run(name, func(t *testing.T) {
+			before := router.datagrams(t)
 			own := cross(t, workload, inSame, router, func(l netlink.Link) bool { return leads(t, router, l, inSame) }, to)
 			if own.sent != own.arrived || own.answered == 0 {
 				t.Errorf("of the VPC's own packets %+v", own)
 			}
+			between := router.datagrams(t)
+			if delivered := between - before; delivered != own.sent/2 {
+				t.Errorf("%d of the VPC's own %d datagrams were delivered", delivered, own.sent/2)
+			}
 			theirs := cross(t, across, inPeer, router, func(l netlink.Link) bool { return l.Attrs().Name == shared(t, across, router) }, to)
 			if theirs.sent != theirs.arrived || theirs.sent == 0 || theirs.answered != 0 {
 				t.Errorf("of the peer's packets %+v, want none answered", theirs)
+			}
+			if delivered := router.datagrams(t) - between; delivered != 0 {
+				t.Errorf("%d of the peer's %d datagrams were delivered", delivered, theirs.sent/2)
 			}
 		})
 	}

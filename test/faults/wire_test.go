@@ -5,13 +5,18 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"trellis/test/kernel"
 )
 
 // wire is a socket that sends and sees packets on one link, before any rule has.
@@ -92,6 +97,41 @@ func (w wire) seen(t *testing.T, address netip.Addr) (in, out int) {
 		}
 	}
 	return in, out
+}
+
+// datagrams counts those that the kernel has delivered in a namespace, whether or not somebody listens: what its filter drops is not
+// among them.
+func (p place) datagrams(t *testing.T) (n int) {
+	t.Helper()
+	var text []byte
+	if err := kernel.Within(p.ns, func() (err error) {
+		text, err = os.ReadFile("/proc/thread-self/net/snmp")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		switch {
+		case f[0] != "Udp:":
+		case names == nil:
+			names = f
+		default:
+			for i, name := range names {
+				if name == "InDatagrams" || name == "NoPorts" {
+					count, err := strconv.Atoi(f[i])
+					if err != nil {
+						t.Fatal(err)
+					}
+					n += count
+				}
+			}
+			return n
+		}
+	}
+	t.Fatalf("no counts of UDP: %s", text)
+	return 0
 }
 
 // traffic is what became of packets: how many were sent, how many came to the other end of the link, and how many answers went back.

@@ -400,8 +400,30 @@ func TestPrivilegedPeeringEndsAtInterfaces(t *testing.T) {
 	serve(t, main, "10.0.5.1:80", "local")
 	serve(t, namespace(t, h, "eni-green"), "10.2.1.10:80", "green")
 	wantAnswer(t, h, "eni-blue", "10.0.5.1:80", "timeout")
-	wantAnswer(t, h, "eni-blue", "10.0.0.2:53", "timeout")
 	wantAnswer(t, h, "eni-blue", "10.2.1.10:80", "timeout")
+	// Nor do questions come to the resolver, whether or not it would answer them.
+	resolver, err := main.ListenPacket("udp", netip.MustParseAddrPort("10.0.0.2:53"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resolver.Close()
+	blue := namespace(t, h, "eni-blue")
+	asker, err := blue.ListenPacket("udp", netip.MustParseAddrPort("10.1.1.10:1000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asker.Close()
+	here := tapIn(t, blue)
+	ten(t, asker, "question", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("10.0.0.2:53")))
+	if left, _ := here.seen(t); len(left.with("question")) != 10 {
+		t.Errorf("%d of 10 questions left", len(left.with("question")))
+	}
+	if err := resolver.SetReadDeadline(time.Now().Add(silence)); err != nil {
+		t.Fatal(err)
+	}
+	if _, from, err := resolver.ReadFrom(make([]byte, 100)); err == nil {
+		t.Errorf("a question of %v came to the resolver", from)
+	}
 	drops, err := h.Drops("vpc-a")
 	if err != nil {
 		t.Fatal(err)
